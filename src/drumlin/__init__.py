@@ -1,0 +1,45 @@
+"""Gaussian-mixture feature spaces for PyTorch classifiers.
+
+The public names below are loaded when first used, so that `import drumlin` and the command line's help need no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Classifier": "model",
+    "ComponentLikelihood": "detectors",
+    "Conformal": "refusal",
+    "Detector": "detectors",
+    "Energy": "detectors",
+    "FGSM": "attacks",
+    "FeatureSet": "features",
+    "GaussianMixtureHead": "heads",
+    "Head": "heads",
+    "HeadOutput": "heads",
+    "KDensity": "detectors",
+    "MSP": "detectors",
+    "MaxLogit": "detectors",
+    "MixtureDensity": "detectors",
+    "Prediction": "refusal",
+    "Predictor": "refusal",
+    "SoftmaxHead": "heads",
+    "feature_set": "features",
+    "load": "refusal",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'drumlin' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"drumlin.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,119 @@
+"""Files that are either whole or not there, content hashes, and error messages that name the nearest valid choice.
+
+Knows nothing of learning, and imports nothing outside the standard library.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on leaving, flush it to disk and rename it, or remove it if an error came.
+
+    A reader sees the old file or the whole new one, also after a crash. Parent folders are created.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full; `path` is then as it was.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with atomic_path(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> target.read_text()
+    'whole'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write `value` as indented JSON to `path` atomically. NaN and infinity are refused: they are not JSON."""
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read JSON from `path`.
+
+    Raises:
+        ValueError: the file is not JSON; the message names it.
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); the file is damaged or not one of drumlin's") from None
+
+
+def hash_bytes(*parts: bytes) -> str:
+    """SHA-256 of `parts`, in order, each with its length; hexadecimal.
+
+    >>> hash_bytes(b"ab", b"c") == hash_bytes(b"a", b"bc")
+    False
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """SHA-256 of a JSON value, independent of the order of its keys; hexadecimal.
+
+    >>> hash_json({"a": 1, "b": 2}) == hash_json({"b": 2, "a": 1})
+    True
+    """
+    return hash_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
+
+
+def hash_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's content, read in pieces; hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
+    """Return the error for an unknown name: what it was, the nearest names, and all of them if there are few.
+
+    >>> raise unknown("head", "sofmax", ["softmax", "gm"])
+    Traceback (most recent call last):
+    ValueError: unknown head 'sofmax': did you mean 'softmax'? (known: gm, softmax)
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3)
+    hint = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
+    listing = f" (known: {', '.join(names)})" if len(names) <= 40 else ""
+    return ValueError(f"unknown {what} {name!r}{hint}{listing}")

@@ -1,0 +1,77 @@
+"""Decoded folders, kept as one file, so that a set of many small files is decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+
+import torch
+from jaxtyping import UInt8
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from drumlin._io import atomic_path, hash_json
+from drumlin.data.adaptation import RULE, Size, target_size
+from drumlin.data.decoding import decode
+from drumlin.data.folders import Tree
+from drumlin.data.roots import user_cache
+
+
+def decoded(tree: Tree, *, channels: int | None, size: Size, root: Path) -> UInt8[Tensor, "n c h w"]:
+    """Return the images of `tree` as `decode` does, from the cache where they are in it whole, and put there otherwise.
+
+    An entry is keyed by name, size and time of change of every file, channels, size and `RULE`; it carries the SHA-256 of
+    its content, and one that is damaged in any way is made anew. It lies in `.drumlin-cache/` under the data root, or among
+    the user's caches if that cannot be written; it may be deleted at any time.
+
+    Args:
+        tree: the files.
+        channels: 1, 3, or None for as they are.
+        size: a side in pixels, (height, width), or None for as they are.
+        root: the data root.
+
+    Raises:
+        ValueError: as `decode`.
+    """
+    key = hash_json([RULE, channels, target_size(size), tree.key])
+    # A root that is not there was not meant to be made by reading a folder somewhere else.
+    places = [root / ".drumlin-cache"] * root.is_dir() + [user_cache() / "decoded"]
+    files = [place / f"{key[:32]}.safetensors" for place in places]
+    for file in files:
+        pixels = _read(file, key, len(tree))
+        if pixels is not None:
+            return pixels
+    pixels = decode(tree.paths, channels=channels, size=size)
+    metadata = {"key": key, "sha256": _digest(pixels)}
+    for file in files:
+        try:
+            with atomic_path(file) as temporary:
+                save_file({"pixels": pixels}, temporary, metadata)
+            return pixels
+        except (OSError, SafetensorError):  # read-only or full: the next place may do
+            continue
+    warnings.warn(
+        f"decoded images can be kept neither in {' nor in '.join(map(str, places))}; they are decoded each time"
+    )
+    return pixels
+
+
+def _read(file: Path, key: str, n: int) -> Tensor | None:
+    """Return the images in the cache entry `file`, or None if it is not there, not of `key`, or not whole."""
+    try:
+        with safe_open(file, framework="pt") as entry:
+            metadata = entry.metadata() or {}
+            # cloned: the original is mapped to the file, and would fault if that were cut short later on
+            pixels: Tensor = entry.get_tensor("pixels").clone()
+    except (OSError, SafetensorError):
+        return None
+    whole = metadata.get("key") == key and metadata.get("sha256") == _digest(pixels)
+    return pixels if whole and pixels.dtype == torch.uint8 and pixels.ndim == 4 and len(pixels) == n else None
+
+
+def _digest(pixels: Tensor) -> str:
+    digest = hashlib.sha256(repr((tuple(pixels.shape), pixels.dtype)).encode())
+    digest.update(pixels.reshape(-1).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""The data sets known by name: what they are, and how torchvision's files of each are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drumlin.data.adaptation import resize
+from drumlin.data.decoding import decode
+from drumlin.data.folders import Tree
+from drumlin.data.splits import holdout_split
+
+Content: TypeAlias = tuple[Tensor, Tensor, tuple[str, ...]] | Tree
+"""Pixels (n, c, h, w), labels (n,) and class names; or the files where images differ in size."""
+
+_DIGITS = tuple("0123456789")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A data set known by name."""
+
+    num_classes: int
+    """Number of classes."""
+
+    size: tuple[int, int] | None
+    """Height and width in pixels; None where images differ."""
+
+    channels: int
+    """1 for grey, 3 for colour."""
+
+    source: str
+    """Where it comes from."""
+
+    licence: str
+    """What its authors allow."""
+
+    splits: tuple[str, ...] = ("train", "test")
+    """The splits it has."""
+
+    class_names: tuple[str, ...] = ()
+    """Classes in the order of their labels, where drumlin must know them to read image folders."""
+
+    marker: str = ""
+    """What torchvision's download leaves under the root; {split} stands for the split. Empty: needs no file."""
+
+    read: Callable[[Path, str, bool], Content]
+    """(root, split, download) -> content of torchvision's files; raises what torchvision raises."""
+
+
+def _torchvision(name: str) -> Any:
+    try:
+        from torchvision import datasets
+    except ImportError:
+        raise ImportError('data sets by name need torchvision: pip install "drumlin[cli]"') from None
+    return getattr(datasets, name)
+
+
+def _digits(root: Path, split: str, download: bool) -> Content:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    labels = torch.from_numpy(bunch.target.astype(np.int64))
+    train, test = holdout_split(labels, 0.25, len(labels), seed=0)
+    chosen = train if split == "train" else test
+    pixels = torch.from_numpy((bunch.images * (255 / 16)).round().astype(np.uint8))[:, None]
+    return pixels[chosen], labels[chosen], _DIGITS
+
+
+def _idx(name: str, class_names: tuple[str, ...]) -> Callable[[Path, str, bool], Content]:
+    def read(root: Path, split: str, download: bool) -> Content:
+        files = _torchvision(name)(root, train=split == "train", download=download)
+        return files.data[:, None].contiguous(), files.targets.long(), class_names
+
+    return read
+
+
+def _cifar(name: str) -> Callable[[Path, str, bool], Content]:
+    # Its files are pickles, as its authors made them. torchvision opens them only if their MD5 is the one it knows.
+    def read(root: Path, split: str, download: bool) -> Content:
+        files = _torchvision(name)(root, train=split == "train", download=download)
+        pixels = torch.from_numpy(files.data).permute(0, 3, 1, 2).contiguous()
+        return pixels, torch.tensor(files.targets), tuple(files.classes)
+
+    return read
+
+
+def _svhn(root: Path, split: str, download: bool) -> Content:
+    files = _torchvision("SVHN")(root, split=split, download=download)
+    return torch.from_numpy(np.ascontiguousarray(files.data)), torch.from_numpy(files.labels), _DIGITS
+
+
+def _omniglot(root: Path, split: str, download: bool) -> Content:
+    files = _torchvision("Omniglot")(root, background=False, download=download, loader=Path)
+    paths, labels = zip(*(files[i] for i in range(len(files))), strict=True)
+    names = {label: f"{path.parent.parent.name}/{path.parent.name}" for path, label in zip(paths, labels, strict=True)}
+    pixels = 255 - decode(paths, channels=1)  # drawn black on white; everything else here is white on black
+    return resize(pixels, (28, 28)), torch.tensor(labels), tuple(names[i] for i in sorted(names))
+
+
+def _textures(root: Path, split: str, download: bool) -> Content:
+    files = _torchvision("DTD")(root, split=split, download=download, loader=Path)
+    paths, labels = zip(*(files[i] for i in range(len(files))), strict=True)
+    base = root / "dtd" / "dtd" / "images"
+    names = tuple(path.relative_to(base).as_posix() for path in paths)
+    return Tree(base=base, names=names, labels=torch.tensor(labels), class_names=tuple(files.classes))
+
+
+_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+CATALOGUE: dict[str, Entry] = {
+    "digits": Entry(
+        num_classes=10, size=(8, 8), channels=1, source="UCI optical digits, in scikit-learn", licence="CC BY 4.0",
+        class_names=_DIGITS, read=_digits,
+    ),
+    "mnist": Entry(
+        num_classes=10, size=(28, 28), channels=1, source="LeCun et al. 1998", licence="CC BY-SA 3.0",
+        class_names=_DIGITS, marker="MNIST/raw", read=_idx("MNIST", _DIGITS),
+    ),
+    "fashion-mnist": Entry(
+        num_classes=10, size=(28, 28), channels=1, source="Xiao et al. 2017", licence="MIT",
+        class_names=_FASHION, marker="FashionMNIST/raw", read=_idx("FashionMNIST", _FASHION),
+    ),
+    "kmnist": Entry(
+        num_classes=10, size=(28, 28), channels=1, source="Clanuwat et al. 2018", licence="CC BY-SA 4.0",
+        class_names=_KANA, marker="KMNIST/raw", read=_idx("KMNIST", _KANA),
+    ),
+    "cifar10": Entry(
+        num_classes=10, size=(32, 32), channels=3, source="Krizhevsky 2009", licence="none stated",
+        class_names=_CIFAR10, marker="cifar-10-batches-py", read=_cifar("CIFAR10"),
+    ),
+    "cifar100": Entry(
+        num_classes=100, size=(32, 32), channels=3, source="Krizhevsky 2009", licence="none stated",
+        marker="cifar-100-python", read=_cifar("CIFAR100"),
+    ),
+    "svhn": Entry(
+        num_classes=10, size=(32, 32), channels=3, source="Netzer et al. 2011", licence="non-commercial use",
+        class_names=_DIGITS, marker="{split}_32x32.mat", read=_svhn,
+    ),
+    "omniglot": Entry(
+        num_classes=659, size=(28, 28), channels=1, source="Lake et al. 2015, evaluation alphabets", licence="MIT",
+        splits=("test",), marker="omniglot-py/images_evaluation", read=_omniglot,
+    ),
+    "textures": Entry(
+        num_classes=47, size=None, channels=3, source="Cimpoi et al. 2014 (DTD)", licence="research use",
+        splits=("test",), marker="dtd/dtd", read=_textures,
+    ),
+}  # fmt: skip
+"""Name -> data set."""

@@ -1,0 +1,196 @@
+"""Gaussian mixtures with a margin: log densities, the losses of L-GM and GM, and where GM's means come to rest.
+
+Sources: W. Wan et al., Rethinking Feature Distribution for Loss Functions in Image Classification, CVPR 2018 (**L**); W. Wan et
+al., Shaping Deep Feature Space towards Gaussian Mixture for Visual Classification, TPAMI 2022 (**T**).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from drumlin.functional._covariance import covariance_of, log_constant
+from drumlin.functional._fused import MixtureOptions, MixtureTerms, fused_mixture
+from drumlin.functional._numerics import compute_dtype, zero_tiny_gradients
+from drumlin.functional._products import PRODUCTS
+
+
+def _uniform_log_prior(means: Tensor) -> Tensor:
+    return means.new_full((means.shape[0],), -math.log(means.shape[0]))
+
+
+def gm_logits(
+    z: Float[Tensor, "n d"],
+    means: Float[Tensor, "k d"],
+    log_var: Float[Tensor, "k _"] | None = None,
+    log_prior: Float[Tensor, " k"] | None = None,
+    *,
+    matmul: str = "float32",
+) -> Float[Tensor, "n k"]:
+    """Return log p(z, k) = log p(k) − ½ log|Λ_k| − d_k − (D/2) log 2π, d_k = ½ (z−μ_k)ᵀ Λ_k⁻¹ (z−μ_k).
+
+    Its softmax is p(k|z), its log-sum-exp is log p(z). Computed in float32 (float64 if an argument is), whatever autocast
+    says, by matrix products of centred operands: nothing of size (N, K, D) exists. Twice differentiable.
+
+    Args:
+        z: features (N, D).
+        means: μ (K, D).
+        log_var: log of the variances: (K, D) diagonal, (K, 1) isotropic, None for the identity.
+        log_prior: log p(k) (K,); None is uniform.
+        matmul: precision of the products' operands, "float32" or "bfloat16".
+
+    Returns:
+        (N, K), constants included.
+
+    >>> gm_logits(torch.zeros(1, 1), torch.tensor([[0.0], [2.0]])).softmax(1)
+    tensor([[0.8808, 0.1192]])
+
+    Source: L eq. 4-6, 13.
+    """
+    dtype = compute_dtype(z, means)
+    with torch.autocast(device_type=z.device.type, enabled=False):
+        z, means = z.to(dtype), means.to(dtype)
+        log_prior = _uniform_log_prior(means) if log_prior is None else log_prior.to(dtype)
+        centre = means.detach().mean(0)
+        z, means = z - centre, means - centre
+        mm = PRODUCTS[matmul]
+        constant = log_prior - log_constant(z.shape[1])
+        if log_var is None:
+            logits = mm(z, means.T) + (constant - 0.5 * means.square().sum(1)) - 0.5 * z.square().sum(1, keepdim=True)
+            return zero_tiny_gradients(logits)
+        log_var = log_var.to(dtype)
+        constant = constant - 0.5 * covariance_of(log_var).log_determinant(log_var, z.shape[1])
+        inverse = torch.exp(-log_var).expand_as(means)
+        scaled = inverse * means
+        logits = mm(z, scaled.T) - 0.5 * mm(z.square(), inverse.T) + (constant - 0.5 * (scaled * means).sum(1))
+        return zero_tiny_gradients(logits)
+
+
+def mixture_terms(
+    z: Float[Tensor, "n d"],
+    y: Int[Tensor, " n"],
+    means: Float[Tensor, "k d"],
+    log_var: Float[Tensor, "k _"] | None = None,
+    log_prior: Float[Tensor, " k"] | None = None,
+    *,
+    margin: float = 0.0,
+    margin_kind: str = "adaptive",
+    likelihood: str = "mixture_bound",
+    class_chunk: int | None = None,
+    matmul: str = "float32",
+) -> MixtureTerms:
+    """Return the classification and likelihood terms of a Gaussian mixture, a value a sample, prediction and logits.
+
+    classification = −log softmax(log p(z, k))_y with the true class's d_y replaced by (1+α) d_y (adaptive) or d_y + m (constant);
+    likelihood = d_y + ½ log|Λ_y| (component, L eq. 10), or Σ_k p(k) (2 d_k + log|Λ_k|) with p(k) held constant (mixture_bound;
+    T eq. 7 for Λ = I and a uniform prior). The true class's distance is computed directly, as (z−μ_y)², in float32 or float64.
+
+    Args:
+        z: features (N, D), N ≥ 1.
+        y: labels (N,) in 0..K−1.
+        means, log_var, log_prior, matmul: as in `gm_logits`.
+        margin: α or m, at least 0.
+        margin_kind: "adaptive" or "constant".
+        likelihood: "mixture_bound" or "component".
+        class_chunk: classes a chunk; then nothing of size (N, K) exists and `logits` is None.
+
+    Returns:
+        MixtureTerms(classification, likelihood, prediction, logits). The logits are without margin, and detached.
+
+    >>> terms = mixture_terms(torch.zeros(1, 1), torch.tensor([1]), torch.tensor([[0.0], [2.0]]))
+    >>> float(terms.classification), float(terms.likelihood), int(terms.prediction)
+    (2.1269280910491943, 2.0, 0)
+
+    Source: L eq. 12-18, T eq. 3-8, 17-20. Gradients in closed form: L eq. 19-23.
+    """
+    adaptive = margin_kind == "adaptive"
+    options = MixtureOptions(
+        factor=margin if adaptive else 0.0,
+        shift=0.0 if adaptive else margin,
+        bound=likelihood == "mixture_bound",
+        class_chunk=class_chunk,
+        matmul=matmul,
+    )
+    dtype = compute_dtype(z, means)
+    z, means = z.to(dtype), means.to(dtype)
+    log_prior = _uniform_log_prior(means) if log_prior is None else log_prior.to(dtype)
+    return fused_mixture(z, y, means, None if log_var is None else log_var.to(dtype), log_prior, options)
+
+
+def lgm_loss(
+    z: Float[Tensor, "n d"],
+    y: Int[Tensor, " n"],
+    means: Float[Tensor, "k d"],
+    log_var: Float[Tensor, "k _"],
+    *,
+    margin: float = 0.3,
+    likelihood_weight: float = 0.1,
+    log_prior: Float[Tensor, " k"] | None = None,
+) -> Float[Tensor, " n"]:
+    """Return the large-margin Gaussian mixture loss of each sample: cross entropy with d_y → (1+α) d_y, + λ(d_y + ½ log|Λ_y|).
+
+    Args are those of `mixture_terms`; `margin` is α, `likelihood_weight` is λ.
+
+    >>> z, y, means = torch.zeros(1, 1), torch.tensor([0]), torch.tensor([[1.0], [-1.0]])
+    >>> lgm_loss(z, y, means, torch.zeros(2, 1), margin=1.0, likelihood_weight=0.1)  # log(1 + e^0.5) + 0.05
+    tensor([1.0241])
+
+    Source: L eq. 17-18.
+    """
+    terms = mixture_terms(z, y, means, log_var, log_prior, margin=margin, likelihood="component")
+    return terms.classification + likelihood_weight * terms.likelihood
+
+
+def gm_loss(
+    z: Float[Tensor, "n d"],
+    y: Int[Tensor, " n"],
+    means: Float[Tensor, "k d"],
+    *,
+    margin: float = 0.3,
+    likelihood_weight: float = 0.1,
+    log_prior: Float[Tensor, " k"] | None = None,
+) -> Float[Tensor, " n"]:
+    """Return the GM loss of each sample: cross entropy with d_y → (1+α) d_y at Λ = I, + λ (1/K) Σ_k ‖z−μ_k‖².
+
+    Args are those of `mixture_terms`; `margin` is α, `likelihood_weight` is λ.
+
+    >>> gm_loss(torch.zeros(1, 1), torch.tensor([0]), torch.tensor([[1.0], [-1.0]]), margin=1.0, likelihood_weight=0.1)
+    tensor([1.0741])
+
+    Source: T eq. 1-8, 17-20.
+    """
+    terms = mixture_terms(z, y, means, None, log_prior, margin=margin)
+    return terms.classification + likelihood_weight * terms.likelihood
+
+
+def gm_optimal_distance(num_classes: int, likelihood_weight: float, margin: float = 0.0) -> float:
+    """Return the distance between any two class means at the optimum of the GM loss.
+
+    With r = 2λ(K−1)/K and u = r/(1−r), d² = 2 (ln((K−1)/u) + m), for mean reduction, Λ = I, a uniform prior, the mixture bound and
+    D ≥ K−1 (means on a regular simplex). The true class's posterior there is 1 − r: GM is under-confident by design.
+
+    Args:
+        num_classes: K ≥ 2.
+        likelihood_weight: λ in (0, ½). From ½ on the optimum is 0: all means collapse into one point.
+        margin: m of a constant margin; an adaptive one does not move the optimum.
+
+    Raises:
+        ValueError: K < 2, or λ outside (0, ½): there is no such optimum.
+
+    >>> round(gm_optimal_distance(10, 0.1), 3)
+    2.725
+
+    Source: T eq. 16.
+    """
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2 for means to have a distance, got {num_classes}")
+    if not 0 < likelihood_weight < 0.5:
+        raise ValueError(
+            f"likelihood_weight must lie strictly between 0 and 0.5, got {likelihood_weight}: at 0 the means drift apart without"
+            " end, from 0.5 on the optimum is distance 0 (all means collapse into one point)"
+        )
+    r = 2 * likelihood_weight * (num_classes - 1) / num_classes
+    return math.sqrt(2 * (math.log((num_classes - 1) * (1 - r) / r) + margin))

@@ -1,0 +1,143 @@
+"""What every head shares: checks, reduction, class weights and the groups an optimiser needs. A new head fills two hooks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+Reduction = Literal["mean", "sum", "none"]
+_REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": torch.mean,
+    "sum": torch.sum,
+    "none": lambda per_sample: per_sample,
+}
+
+
+@dataclass(frozen=True)
+class HeadOutput:
+    """What a head says of a batch with labels.
+
+    Attributes:
+        loss: the reduced sum of `terms`: a scalar, or (N,) where the reduction is "none".
+        terms: name → (N,), each with its weight: `loss == reduce(sum(terms.values()))`.
+        prediction: (N,) the most probable class, without margin.
+        logits: (N, K) without margin; None where they were never materialised. Detached where the loss is fused: differentiate
+            `head.logits(z)` instead.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+    prediction: Tensor
+    logits: Tensor | None
+
+
+class Head(nn.Module):
+    """Features → logits and loss.
+
+    A subclass fills `logits` and `_terms`; a margin acts if and only if the module is in training mode.
+
+    Args:
+        in_features: D, at least 1.
+        num_classes: K, at least 2.
+        reduction: how per-sample losses become `HeadOutput.loss`: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: an argument outside its range.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(self, in_features: int, num_classes: int, *, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        if in_features < 1:
+            raise ValueError(f"in_features must be at least 1, got {in_features}")
+        if num_classes < 2:
+            raise ValueError(f"num_classes must be at least 2, got {num_classes}: one class leaves nothing to decide")
+        if reduction not in _REDUCTIONS:
+            raise ValueError(f"reduction must be one of {', '.join(_REDUCTIONS)}, got {reduction!r}")
+        self.in_features = in_features
+        self.num_classes = num_classes
+        self.reduction = reduction
+        self.register_buffer("class_weights", None, persistent=False)
+
+    @abstractmethod
+    def logits(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Return logits (N, K) whose softmax is p(k|z): without label, without margin, differentiable."""
+
+    @abstractmethod
+    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor | None]:
+        """Return the weighted terms of the loss, each (N,), the prediction (N,) and the logits (N, K) or None."""
+
+    def forward(self, z: Float[Tensor, "n d"], y: Int[Tensor, " n"] | None = None) -> HeadOutput | Tensor:
+        """Return `HeadOutput` if labels are given, else the logits (N, K).
+
+        Args:
+            z: features (N, D), floating point. N = 0 gives empty terms; their mean is NaN.
+            y: labels (N,), int64, in 0..K−1. Values outside are found on the CPU; on a GPU the check would wait for it.
+
+        Raises:
+            ValueError: z or y of another shape or type, or a label out of range.
+        """
+        self._check_features(z)
+        if y is None:
+            return self.logits(z)
+        self._check_labels(z, y)
+        terms, prediction, logits = self._terms(z, y)
+        if self.class_weights is not None:
+            weights = self.class_weights[y]
+            terms = {name: term * weights for name, term in terms.items()}
+        total = torch.stack(list(terms.values())).sum(0)
+        return HeadOutput(_REDUCTIONS[self.reduction](total), terms, prediction, logits)
+
+    def set_class_weights(self, weights: Tensor | None) -> None:
+        """Multiply every term of a sample by its class's weight (K,) from now on; None stops it. Not part of the state.
+
+        Raises:
+            ValueError: not one positive, finite weight a class.
+        """
+        if weights is not None and (
+            weights.shape != (self.num_classes,) or not bool((weights.isfinite() & (weights > 0)).all())
+        ):
+            raise ValueError(f"class weights must be {self.num_classes} positive numbers, got {weights.tolist()}")
+        self.class_weights = weights
+
+    def param_groups(self, lr: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Return the head's parameters as groups for a `torch.optim` optimiser; together they hold every parameter once.
+
+        By default matrices decay and vectors (biases) do not.
+        """
+        own = list(self.parameters())
+        return _groups(
+            {"params": [p for p in own if p.ndim > 1], "lr": lr, "weight_decay": weight_decay},
+            {"params": [p for p in own if p.ndim <= 1], "lr": lr, "weight_decay": 0.0},
+        )
+
+    def _check_features(self, z: Tensor) -> None:
+        if z.ndim != 2 or z.shape[1] != self.in_features:
+            raise ValueError(f"z must be features of shape (N, {self.in_features}), got {tuple(z.shape)}")
+        if not z.is_floating_point():
+            raise ValueError(f"z must be floating point, got {z.dtype}")
+
+    def _check_labels(self, z: Tensor, y: Tensor) -> None:
+        if y.dtype != torch.int64 or y.shape != z.shape[:1]:
+            raise ValueError(
+                f"y must be int64 labels of shape ({z.shape[0]},), got {y.dtype} of shape {tuple(y.shape)}"
+            )
+        if y.device.type == "cpu" and y.numel():
+            low, high = int(y.min()), int(y.max())
+            if low < 0 or high >= self.num_classes:
+                raise ValueError(f"y must lie in 0..{self.num_classes - 1}, got {low if low < 0 else high}")
+
+    def extra_repr(self) -> str:
+        """Return the sizes, for `repr`."""
+        return f"in_features={self.in_features}, num_classes={self.num_classes}"
+
+
+def _groups(*groups: dict[str, Any]) -> list[dict[str, Any]]:
+    return [group for group in groups if group["params"]]

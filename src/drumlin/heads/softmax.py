@@ -1,0 +1,59 @@
+"""Softmax cross entropy over a linear layer: the baseline."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from drumlin.functional import zero_tiny_gradients
+from drumlin.functional._numerics import compute_dtype
+from drumlin.heads.base import Head, Reduction
+
+
+class SoftmaxHead(Head):
+    """A linear layer, logits z·w_k + b_k, under softmax cross entropy.
+
+    Args:
+        in_features: D.
+        num_classes: K ≥ 2.
+        bias: whether to add b_k.
+        label_smoothing: probability mass in [0, 1) moved from the true class to all classes alike.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: an argument outside its range.
+
+    >>> head = SoftmaxHead(3, 2)
+    >>> head(torch.zeros(4, 3), torch.tensor([0, 1, 0, 1])).terms["classification"].shape
+    torch.Size([4])
+
+    Source: L eq. 1-2. Everything from the features on is computed in float32 (or the weights' float64), whatever autocast says.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        bias: bool = True,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(in_features, num_classes, reduction=reduction)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")
+        self.label_smoothing = label_smoothing
+        self.linear = nn.Linear(in_features, num_classes, bias=bias)
+
+    def logits(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Return z·w_k + b_k (N, K) in float32 or float64."""
+        with torch.autocast(device_type=z.device.type, enabled=False):
+            weight = self.linear.weight
+            out = nn.functional.linear(z.to(weight.dtype), weight, self.linear.bias)
+            return zero_tiny_gradients(out.to(compute_dtype(out)))
+
+    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor | None]:
+        logits = self.logits(z)
+        loss = nn.functional.cross_entropy(logits, y, reduction="none", label_smoothing=self.label_smoothing)
+        return {"classification": loss}, logits.argmax(1), logits

@@ -1,0 +1,111 @@
+"""What to train on, and how its images are varied: settings, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSettings:
+    """Random variation of training images; with the defaults there is none.
+
+    Raises:
+        ValueError: a negative `shift` or `cutout`, or an unknown `pad`.
+
+    >>> AugmentSettings(shift=2)
+    AugmentSettings(flip=False, shift=2, pad='zero', cutout=0)
+    """
+
+    flip: bool = False
+    """Mirror left and right, each image with probability 1/2."""
+
+    shift: int = 0
+    """Shift by up to so many pixels along each axis (a random crop of the image padded by so many)."""
+
+    pad: Literal["zero", "reflect"] = "zero"
+    """What comes in at the border of a shifted image: black, or its reflection."""
+
+    cutout: int = 0
+    """Side in pixels of a square blackened at a random place (clipped at the border); 0 for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "cutout"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"augment.{name} is {getattr(self, name)}; it is a number of pixels, 0 for none")
+        if self.pad not in ("zero", "reflect"):
+            raise ValueError(f"augment.pad is {self.pad!r}; it is 'zero' or 'reflect'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which images, from where, and which part of the training split is held out.
+
+    Raises:
+        ValueError: `holdout` outside [0, 1), `holdout_max` or `image_size` below 1.
+
+    >>> DataSettings(name="digits:0-7").holdout
+    0.1
+    """
+
+    name: str = "digits"
+    """A data set's name (see `drumlin datasets`), NAME:CLASSES for some of its classes (digits:0-7, cifar10:cat,dog), or
+    folder:PATH for a folder with a folder of images for each class."""
+
+    root: str | None = None
+    """Folder that holds the data sets; by default the environment's DRUMLIN_DATA, else the user's cache folder."""
+
+    download: bool = False
+    """Download the data set into the root if it is not there."""
+
+    holdout: float = 0.1
+    """Fraction of the training split that is set aside, stratified, for calibration and the choice of settings."""
+
+    holdout_max: int = 5000
+    """The most samples to set aside."""
+
+    image_size: int | None = None
+    """Side in pixels that images are brought to: shorter side resized, centre cropped. By default they stay as they are."""
+
+    augment: AugmentSettings | None = None
+    """Variation of the training images; by default what suits the data set."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.holdout < 1:
+            raise ValueError(
+                f"holdout is {self.holdout}; it is a fraction of the training split, at least 0 and below 1"
+            )
+        if self.holdout_max < 1:
+            raise ValueError(f"holdout_max is {self.holdout_max}; it is at least 1 (for no hold-out give holdout 0)")
+        if self.image_size is not None and self.image_size < 1:
+            raise ValueError(f"image_size is {self.image_size}; it is a number of pixels, at least 1")
+
+
+AUGMENT_DEFAULTS: dict[str, AugmentSettings] = {
+    "digits": AugmentSettings(shift=1),
+    "mnist": AugmentSettings(shift=2),
+    "fashion-mnist": AugmentSettings(flip=True, shift=2),
+    "kmnist": AugmentSettings(shift=2),
+    "cifar10": AugmentSettings(flip=True, shift=4),
+    "cifar100": AugmentSettings(flip=True, shift=4),
+    "svhn": AugmentSettings(shift=2),
+    "omniglot": AugmentSettings(shift=2),
+    "textures": AugmentSettings(flip=True),
+}
+"""Data set -> the variation that leaves its classes what they are: no flip for anything written, since a mirrored digit
+or letter is another one or none. A data set that is not listed gets none (see `default_augment`)."""
+
+
+def default_augment(spec: str) -> AugmentSettings:
+    """Return the variation that suits the data set named by `spec`: its entry of `AUGMENT_DEFAULTS`, else none.
+
+    A folder gets none: nobody knows whether a mirrored or shifted image of it still belongs to its class (text, left and
+    right hands, marks at a place), and a wrong guess costs accuracy without a word.
+
+    Args:
+        spec: NAME, NAME:CLASSES or folder:PATH.
+
+    >>> default_augment("cifar10:cat,dog").flip, default_augment("folder:mnist").shift
+    (True, 0)
+    """
+    return AUGMENT_DEFAULTS.get(spec.partition(":")[0], AugmentSettings())

@@ -1,0 +1,79 @@
+"""What can be set of a training run, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from drumlin.settings.backbones import BackboneSettings
+from drumlin.settings.data import DataSettings
+from drumlin.settings.heads import HeadSettings
+
+Precision = Literal["auto", "float32", "bfloat16"]
+OptionValue = float | bool | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """Any optimiser of `torch.optim`, by its name."""
+
+    name: str = "SGD"
+    """Class name in torch.optim, in any case: SGD, AdamW, RMSprop, ..."""
+    lr: float = 0.1
+    """Learning rate at the schedule's peak."""
+    weight_decay: float = 5e-4
+    """Weight decay; 0 is used for biases, normalisation layers, means, variances and priors."""
+    options: dict[str, OptionValue] = field(default_factory=dict)
+    """Further arguments of that class, e.g. momentum 0.9. SGD has momentum 0.9 and Nesterov unless told otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleSettings:
+    """The learning rate over the training, set before every step."""
+
+    name: Literal["one-cycle", "cosine", "step", "constant"] = "one-cycle"
+    """one-cycle: linear up, then linear down to 0. cosine: linear warm-up, then half a cosine to 0. step: divided at milestones."""
+    warmup: float = 0.2
+    """Share of the training over which the rate rises (one-cycle, cosine)."""
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    """Shares of the training after which the rate is multiplied by `factor` (step)."""
+    factor: float = 0.1
+    """See milestones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """The training loop."""
+
+    epochs: int = 12
+    """Passes over the training images."""
+    batch_size: int = 128
+    """Images a step, over all processes together."""
+    grad_clip: float | None = None
+    """Largest L2 norm of the gradient; longer ones are scaled down to it."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: every term of a sample is weighted by the inverse frequency of its class (mean weight 1)."""
+    precision: Precision = "auto"
+    """Of the network, in training and ever after; auto: bfloat16 where the processor has instructions for it."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps, ..."""
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """All that decides what a training run ends in."""
+
+    data: DataSettings
+    head: HeadSettings
+    head_name: str
+    backbone: BackboneSettings
+    backbone_name: str
+    training: TrainingSettings = TrainingSettings()
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values, for `config.json` and for hashing."""
+        return dataclasses.asdict(self)
