@@ -104,9 +104,7 @@ def test_unknown_models_come_with_the_nearest(name):
 
 
 def test_sizes_that_a_model_cannot_take_are_refused():
-    with pytest.raises(
-        ValueError, match=r"'timm:vit_tiny_patch16_224' cannot take images of 32x32 .*\(.*224.*image_size"
-    ):
+    with pytest.raises(ValueError, match=r"'timm:vit_tiny_patch16_224' cannot take images of 32x32 .*224.*image_size"):
         build("timm:vit_tiny_patch16_224")
     with pytest.raises(ValueError, match="'torchvision:alexnet' cannot take images of 16x16 pixels"):
         build("torchvision:alexnet", size=16)
@@ -123,9 +121,7 @@ def test_pretrained_grey_is_refused_before_anything_is_downloaded(offline):
 
 
 def test_a_failed_download_says_what_to_do(offline):
-    with pytest.raises(
-        ValueError, match=r"pretrained weights of backbone 'torchvision:resnet18' could not be had \(.*no route"
-    ):
+    with pytest.raises(ValueError, match=r"pretrained weights of backbone 'torchvision:resnet18' could not .*no route"):
         build("torchvision:resnet18", pretrained=True)
     assert FORCE not in os.environ
 

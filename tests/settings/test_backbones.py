@@ -30,7 +30,7 @@ def test_unknown_names_come_with_the_nearest():
 
 
 def test_another_backbones_setting_is_refused():
-    with pytest.raises(ValueError, match="unknown setting of backbone 'cvpr-6' 'width'.*feature_dim"):
+    with pytest.raises(ValueError, match=r"unknown setting of backbone 'cvpr-6' 'width'.*feature_dim"):
         backbone_settings("cvpr-6", width=8)
 
 

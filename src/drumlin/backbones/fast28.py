@@ -10,10 +10,10 @@ from drumlin.settings.backbones import Fast28Settings
 
 
 class Fast28(Trunk):
-    """Three stages of two 3x3 convolutions with batch normalisation and ReLU, each halving the image.
+    """A 5x5 convolution, then twice two 3x3 ones, with batch normalisation and ReLU; three stages, each halving the image.
 
-    The maximum is taken before the stage's last normalisation, which then works on a quarter of the values: on a
-    processor normalisation and ReLU wait for memory, and at 28x28 they cost as much as the convolutions do.
+    On a processor normalisation and ReLU wait for memory: at full size they cost more than the convolutions do. So there is
+    but one convolution at full size, and the maximum is taken before a stage's last normalisation.
 
     Args:
         settings: width w; the stages have w, 2w and 4w channels.
@@ -31,9 +31,9 @@ class Fast28(Trunk):
         super().__init__()
         check_size(settings.name, size, 8)
         w = settings.width
-        self.stage1 = _stage(channels, w)
-        self.stage2 = _stage(w, 2 * w)
-        self.stage3 = _stage(2 * w, 4 * w)
+        self.stage1 = nn.Sequential(*_pooled(channels, w, kernel=5))
+        self.stage2 = nn.Sequential(*_plain(w, 2 * w), *_pooled(2 * w, 2 * w))
+        self.stage3 = nn.Sequential(*_plain(2 * w, 4 * w), *_pooled(4 * w, 4 * w))
         self.out_features = 4 * w * (size[0] // 8) * (size[1] // 8)
         initialise(self)
 
@@ -43,13 +43,10 @@ class Fast28(Trunk):
         return x.flatten(1)
 
 
-def _stage(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-        nn.MaxPool2d(2),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
+def _plain(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def _pooled(inputs: int, outputs: int, *, kernel: int = 3) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return [convolution, nn.MaxPool2d(2), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]

@@ -6,7 +6,9 @@ from drumlin.data.batches import train_batches
 from drumlin.data.decoding import load_image
 from drumlin.data.files import ImageFiles
 from drumlin.data.images import Images
-from drumlin.data.loading import AnyImages, DataSetInfo, datasets, load
+from drumlin.data.loading import load
+from drumlin.data.named import DataSetInfo, datasets
+from drumlin.data.opening import AnyImages
 from drumlin.data.roots import data_root
 from drumlin.data.splits import holdout_split
 from drumlin.data.synthetic import inverted, load_ood, noise

@@ -102,10 +102,8 @@ def covering(size: tuple[int, int], target: tuple[int, int]) -> tuple[tuple[int,
     ((10, 20), (0, 5))
     """
     (h, w), (height, width) = size, target
-    if height * w >= width * h:  # the height is the side that must just be covered
-        resized = height, w * height // h
-    else:
-        resized = h * width // w, width
+    by_height = height * w >= width * h  # the height is the side that is just covered, the width is cropped
+    resized = (height, w * height // h) if by_height else (h * width // w, width)
     return resized, ((resized[0] - height) // 2, (resized[1] - width) // 2)
 
 

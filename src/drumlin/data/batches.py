@@ -11,7 +11,7 @@ from torch import Tensor
 
 from drumlin.data.augmentation import draw, vary
 from drumlin.data.images import unit_range
-from drumlin.data.loading import AnyImages
+from drumlin.data.opening import AnyImages
 from drumlin.settings.data import AugmentSettings
 
 
@@ -77,7 +77,7 @@ def _epoch(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     order = torch.randperm(len(images), generator=generator)[: sum(sizes)]
     parts = [(rank * size // world, (rank + 1) * size // world) for size in sizes]
-    shares = [batch[start:stop] for batch, (start, stop) in zip(order.split(sizes), parts, strict=True)]
+    shares = [batch[start:stop] for batch, (start, stop) in zip(torch.split(order, sizes), parts, strict=True)]
     for size, part, (pixels, labels) in zip(sizes, parts, images.stream(shares), strict=True):
         draws = draw(augment, size, images.size, generator).part(*part)
         yield unit_range(vary(pixels, augment, draws)), labels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from drumlin._io import atomic_path, hash_json
 from drumlin.data.adaptation import RULE, Size, target_size
 from drumlin.data.decoding import decode
 from drumlin.data.folders import Tree
+from drumlin.data.images import hash_tensors
 from drumlin.data.roots import user_cache
 
 
@@ -44,7 +44,7 @@ def decoded(tree: Tree, *, channels: int | None, size: Size, root: Path) -> UInt
         if pixels is not None:
             return pixels
     pixels = decode(tree.paths, channels=channels, size=size)
-    metadata = {"key": key, "sha256": _digest(pixels)}
+    metadata = {"key": key, "sha256": hash_tensors(pixels)}
     for file in files:
         try:
             with atomic_path(file) as temporary:
@@ -67,11 +67,5 @@ def _read(file: Path, key: str, n: int) -> Tensor | None:
             pixels: Tensor = entry.get_tensor("pixels").clone()
     except (OSError, SafetensorError):
         return None
-    whole = metadata.get("key") == key and metadata.get("sha256") == _digest(pixels)
+    whole = metadata.get("key") == key and metadata.get("sha256") == hash_tensors(pixels)
     return pixels if whole and pixels.dtype == torch.uint8 and pixels.ndim == 4 and len(pixels) == n else None
-
-
-def _digest(pixels: Tensor) -> str:
-    digest = hashlib.sha256(repr((tuple(pixels.shape), pixels.dtype)).encode())
-    digest.update(pixels.reshape(-1).numpy())
-    return digest.hexdigest()

@@ -163,6 +163,8 @@ def is_flat(path: Path) -> bool:
 
 def concatenate(trees: Sequence[Tree]) -> Tree:
     """Return the files of `trees`, which share their class names, as one."""
+    if len(trees) == 1:
+        return trees[0]
     base = Path(os.path.commonpath([tree.base for tree in trees]))
     names = [f"{tree.base.relative_to(base).as_posix()}/{name}" for tree in trees for name in tree.names]
     labels = torch.cat([tree.labels for tree in trees])

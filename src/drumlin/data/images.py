@@ -72,10 +72,7 @@ class Images:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the content (pixels and their shape, labels, class names), hexadecimal; name and split don't count."""
-        digest = hashlib.sha256(repr((tuple(self.pixels.shape), self.class_names)).encode())
-        for tensor in (self.pixels, self.labels):
-            digest.update(tensor.cpu().reshape(-1).numpy())
-        return digest.hexdigest()
+        return hash_tensors(self.pixels, self.labels, about=repr(self.class_names))
 
     def subset(self, indices: Indices) -> Images:
         """Return the samples `indices`, in that order; classes keep their numbers and names."""
@@ -111,6 +108,18 @@ def check_labels(labels: Int64[Tensor, " n"], class_names: Sequence[str]) -> Non
         )
 
 
+def hash_tensors(*tensors: Tensor, about: str = "") -> str:
+    """SHA-256 of the shapes, types and values of `tensors` and of the text `about`; hexadecimal.
+
+    >>> hash_tensors(torch.zeros(1, 2)) == hash_tensors(torch.zeros(2, 1))
+    False
+    """
+    digest = hashlib.sha256(repr((about, [(tuple(t.shape), str(t.dtype)) for t in tensors])).encode())
+    for tensor in tensors:
+        digest.update(tensor.cpu().reshape(-1).numpy().data)  # flat: hashlib takes no other buffer
+    return digest.hexdigest()
+
+
 def unit_range(pixels: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """Return bytes 0..255 as float32 0..1.
 
@@ -131,7 +140,7 @@ def in_order(n: int, batch_size: int) -> list[Int64[Tensor, " b"]]:
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it is at least 1")
-    return list(torch.arange(n).split(batch_size)) if n else []
+    return list(torch.split(torch.arange(n), batch_size)) if n else []
 
 
 def _index(indices: Indices) -> Tensor | slice:

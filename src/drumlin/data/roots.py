@@ -13,8 +13,10 @@ def user_cache() -> Path:
     `XDG_CACHE_HOME/drumlin` where that variable is set, on any platform; else `%LOCALAPPDATA%/drumlin` on Windows and
     `~/.cache/drumlin` elsewhere (macOS included, as torch does).
     """
-    given = os.environ.get("XDG_CACHE_HOME") or (sys.platform == "win32" and os.environ.get("LOCALAPPDATA"))
-    return Path(given or Path.home() / ".cache") / "drumlin"
+    given = os.environ.get("XDG_CACHE_HOME")
+    if not given and sys.platform == "win32":
+        given = os.environ.get("LOCALAPPDATA")
+    return (Path(given) if given else Path.home() / ".cache") / "drumlin"
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:

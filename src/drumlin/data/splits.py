@@ -38,7 +38,7 @@ def holdout_split(
     if maximum < 1:
         raise ValueError(f"holdout_max is {maximum}; it is at least 1 (for no hold-out give holdout 0)")
     n = len(labels)
-    _, classes, counts = labels.cpu().unique(return_inverse=True, return_counts=True)
+    _, classes, counts = torch.unique(labels.cpu(), return_inverse=True, return_counts=True)
     quota = _shares(counts, min(round(fraction * n), maximum))
     if fraction > 0 and int(quota.sum()) == 0:
         raise ValueError(

@@ -11,7 +11,8 @@ import torch
 from drumlin.data.adaptation import adapt
 from drumlin.data.folders import UNKNOWN, split_folders
 from drumlin.data.images import Images
-from drumlin.data.loading import MAX_DECODED_BYTES, AnyImages, load
+from drumlin.data.loading import load
+from drumlin.data.opening import MAX_DECODED_BYTES, AnyImages
 from drumlin.data.specs import parse_spec
 
 

@@ -55,7 +55,7 @@ class DigitsCNNSettings(BackboneSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Fast28Settings(BackboneSettings):
-    """Six 3x3 convolutions with batch normalisation, for 28x28 images on a processor."""
+    """A 5x5 and four 3x3 convolutions with batch normalisation, for 28x28 images on a processor."""
 
     _name: ClassVar[str] = "fast-28"
 

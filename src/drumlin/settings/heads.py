@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from drumlin._io import unknown
 
@@ -15,12 +16,21 @@ Matmul = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True, kw_only=True)
 class HeadSettings:
-    """What every head's settings share: nothing but the type."""
+    """What every head's settings share: the name they are found by."""
+
+    _name: ClassVar[str] = ""
+
+    @property
+    def name(self) -> str:
+        """The name by which `head_settings` finds this head."""
+        return self._name
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoftmaxSettings(HeadSettings):
     """A linear layer under softmax cross entropy (L eq. 1-2)."""
+
+    _name: ClassVar[str] = "softmax"
 
     bias: bool = True
     """Whether the linear layer has a bias."""
@@ -31,6 +41,8 @@ class SoftmaxSettings(HeadSettings):
 @dataclass(frozen=True, kw_only=True)
 class GaussianMixtureSettings(HeadSettings):
     """A Gaussian a class with a margin; by default GM of the TPAMI paper (T eq. 1-8, 17-20): identity covariance, mixture bound."""
+
+    _name: ClassVar[str] = "gm"
 
     covariance: Covariance = "identity"
     """Covariance of each class: identity, isotropic (one variance a class) or diagonal."""
@@ -58,26 +70,31 @@ class GaussianMixtureSettings(HeadSettings):
 class LargeMarginSettings(GaussianMixtureSettings):
     """L-GM of the CVPR 2018 paper (L eq. 12-18): learned diagonal covariances, likelihood of the true class's component."""
 
+    _name: ClassVar[str] = "lgm"
+
     covariance: Covariance = "diagonal"
     likelihood: Likelihood = "component"
 
 
 HEADS: dict[str, type[HeadSettings]] = {
-    "softmax": SoftmaxSettings,
-    "gm": GaussianMixtureSettings,
-    "lgm": LargeMarginSettings,
+    kind._name: kind for kind in (SoftmaxSettings, GaussianMixtureSettings, LargeMarginSettings)
 }
+"""Every head's settings by its name."""
 
 
-def head_settings(name: str) -> HeadSettings:
-    """Return the default settings of the head called `name`.
+def head_settings(name: str, **fields: Any) -> HeadSettings:
+    """Return the settings of the head called `name`, its defaults replaced by `fields`.
 
     Raises:
-        ValueError: no head is called so; the message names the nearest.
+        ValueError: an unknown name or field; the message names the nearest.
 
-    >>> head_settings("lgm").covariance
-    'diagonal'
+    >>> head_settings("lgm").covariance, head_settings("gm", margin=1.0).margin
+    ('diagonal', 1.0)
     """
     if name not in HEADS:
         raise unknown("head", name, HEADS)
-    return HEADS[name]()
+    known = [field.name for field in dataclasses.fields(HEADS[name])]
+    for field in fields:
+        if field not in known:
+            raise unknown(f"setting of head {name!r}", field, known)
+    return HEADS[name](**fields)

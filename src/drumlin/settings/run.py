@@ -68,12 +68,26 @@ class RunSettings:
 
     data: DataSettings
     head: HeadSettings
-    head_name: str
     backbone: BackboneSettings
-    backbone_name: str
     training: TrainingSettings = TrainingSettings()
     seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values, for `config.json` and for hashing."""
-        return dataclasses.asdict(self)
+        """Return the settings as plain JSON values, for `config.json` and for hashing.
+
+        Head and backbone carry their names. Where the data root lies and whether to download is left out: it does not
+        change what a run ends in.
+        """
+        values = dataclasses.asdict(self)
+        for place in ("root", "download"):
+            del values["data"][place]
+        for part in ("head", "backbone"):
+            values[part] = {"name": getattr(self, part).name, **values[part]}
+        return _plain(values)  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as it reads back from JSON: tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
