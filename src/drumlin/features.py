@@ -9,14 +9,12 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 
 from drumlin import _io
+from drumlin._tensors import hash_tensors, read_tensors, write_tensors
 from drumlin.data import ImageFiles, Images
-from drumlin.data.images import hash_tensors
 from drumlin.model import Classifier
 
 _CACHE_VERSION = "1"
@@ -195,23 +193,14 @@ def _write(file: Path, features: FeatureSet) -> None:
     tensors = {"z": features.z, "logits": features.logits}
     optional = {"y": features.y, "draws": features.draws}
     tensors |= {name: value for name, value in optional.items() if value is not None}
-    tensors |= {_HIDDEN + name: value for name, value in features.hidden.items()}
-    content = hash_tensors(*(tensors[name] for name in sorted(tensors)), about=repr(sorted(tensors)))
-    with _io.atomic_path(file) as temporary:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, {"sha256": content})
+    write_tensors(file, tensors | {_HIDDEN + name: value for name, value in features.hidden.items()})
 
 
 def _read(file: Path) -> FeatureSet | None:
     """Return what `_write` wrote, or None if it is not there or not whole."""
-    if not file.is_file():
-        return None
     try:
-        tensors = load_file(file)
-        with safe_open(file, "pt") as opened:
-            expected = (opened.metadata() or {}).get("sha256")
-    except (SafetensorError, OSError):
-        return None
-    if hash_tensors(*(tensors[name] for name in sorted(tensors)), about=repr(sorted(tensors))) != expected:
+        tensors, _ = read_tensors(file)
+    except (FileNotFoundError, ValueError):
         return None
     hidden = {name.removeprefix(_HIDDEN): value for name, value in tensors.items() if name.startswith(_HIDDEN)}
     return FeatureSet(tensors["z"], tensors["logits"], tensors.get("y"), hidden, tensors.get("draws"))

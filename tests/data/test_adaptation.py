@@ -30,7 +30,9 @@ def test_luma_by_hand() -> None:
 
 
 def test_luma_is_pillows_bit_for_bit(picture: Images, colours: np.ndarray) -> None:
-    assert np.array_equal(adapt(picture, channels=1).pixels[0, 0].numpy(), np.array(Image.fromarray(colours).convert("L")))
+    assert np.array_equal(
+        adapt(picture, channels=1).pixels[0, 0].numpy(), np.array(Image.fromarray(colours).convert("L"))
+    )
 
 
 def test_of_that_size_already_is_untouched(picture: Images) -> None:
@@ -43,7 +45,9 @@ def test_only_cropped_where_the_shorter_side_fits(picture: Images) -> None:
 
 
 @pytest.mark.parametrize("size", [5, 14, (3, 7), (20, 4)])
-def test_resizing_agrees_with_pillow_to_one_level(picture: Images, colours: np.ndarray, size: int | tuple[int, int]) -> None:
+def test_resizing_agrees_with_pillow_to_one_level(
+    picture: Images, colours: np.ndarray, size: int | tuple[int, int]
+) -> None:
     height, width = (size, size) if isinstance(size, int) else size
     (h, w), (top, left) = covering((9, 7), (height, width))
     expected = np.array(Image.fromarray(colours).resize((w, h), Image.Resampling.BILINEAR))
@@ -63,7 +67,9 @@ def test_resizing_agrees_with_pillow_to_one_level(picture: Images, colours: np.n
         ((10, 10), (4, 8), (8, 8), (2, 0)),
     ],
 )
-def test_covering(size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int], corner: tuple[int, int]) -> None:
+def test_covering(
+    size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int], corner: tuple[int, int]
+) -> None:
     assert covering(size, target) == (resized, corner)
 
 

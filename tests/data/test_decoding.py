@@ -93,7 +93,9 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         load_image(tmp_path / "none.png")
 
 
-@pytest.mark.parametrize(("mode", "value", "message"), [("F", 0.5, "floating-point"), ("I", 70000, "do not fit 16 bits")])
+@pytest.mark.parametrize(
+    ("mode", "value", "message"), [("F", 0.5, "floating-point"), ("I", 70000, "do not fit 16 bits")]
+)
 def test_values_of_unknown_range_are_refused(tmp_path: Path, mode: str, value: float, message: str) -> None:
     with pytest.raises(ValueError, match=rf"a\.tiff.*{message}"):
         load_image(saved(tmp_path / "a.tiff", Image.new(mode, (2, 2), value)))

@@ -16,7 +16,9 @@ def test_parts() -> None:
     assert parse_spec("folder:~/x").folder == Path.home() / "x"
 
 
-@pytest.mark.parametrize(("text", "message"), [("folder:", "names no folder"), (":0-7", "names no data set"), ("", "names no")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("folder:", "names no folder"), (":0-7", "names no data set"), ("", "names no")]
+)
 def test_empty_parts(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_spec(text)
@@ -24,7 +26,15 @@ def test_empty_parts(text: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "chosen"),
-    [("0", [0]), ("0-2", [0, 1, 2]), ("4, 0,0", [0, 4]), ("dog,cat", [0, 1]), ("T-shirt/top", [3]), ("7", [2]), ("2-3", [4])],
+    [
+        ("0", [0]),
+        ("0-2", [0, 1, 2]),
+        ("4, 0,0", [0, 4]),
+        ("dog,cat", [0, 1]),
+        ("T-shirt/top", [3]),
+        ("7", [2]),
+        ("2-3", [4]),
+    ],
 )
 def test_selection(text: str, chosen: list[int]) -> None:
     assert select_classes(text, NAMES) == chosen

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from drumlin.data import holdout_split
 
 
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=200), st.floats(0, 0.99), st.integers(1, 50), st.integers(0, 99))
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=200), st.floats(0, 0.99), st.integers(1, 50), st.integers(0, 99)
+)
 def test_a_split_is_a_partition_and_stratified(labels: list[int], fraction: float, maximum: int, seed: int) -> None:
     y = torch.tensor(labels)
     try:

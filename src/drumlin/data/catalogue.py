@@ -98,10 +98,13 @@ def _svhn(root: Path, split: str, download: bool) -> Content:
 
 def _omniglot(root: Path, split: str, download: bool) -> Content:
     files = _torchvision("Omniglot")(root, background=False, download=download, loader=Path)
-    paths, labels = zip(*(files[i] for i in range(len(files))), strict=True)
-    names = {label: f"{path.parent.parent.name}/{path.parent.name}" for path, label in zip(paths, labels, strict=True)}
+    # Sorted here: torchvision numbers characters in whatever order the file system lists them.
+    paths = sorted(files[i][0] for i in range(len(files)))
+    characters = [f"{path.parent.parent.name}/{path.parent.name}" for path in paths]
+    names = sorted(set(characters))
+    number = {name: i for i, name in enumerate(names)}
     pixels = 255 - decode(paths, channels=1)  # drawn black on white; everything else here is white on black
-    return resize(pixels, (28, 28)), torch.tensor(labels), tuple(names[i] for i in sorted(names))
+    return resize(pixels, (28, 28)), torch.tensor([number[name] for name in characters]), tuple(names)
 
 
 def _textures(root: Path, split: str, download: bool) -> Content:

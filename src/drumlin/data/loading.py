@@ -79,11 +79,11 @@ def _folder_tree(path: Path, split: str) -> tuple[Tree, str]:
         trees = scan_splits(path)
         if split == "all":
             return concatenate(list(trees.values())), ""
-        if split in trees:
+        if "test" in trees:
+            if split not in trees:
+                raise ValueError(f"folder {path} has only a test split; training takes images in {path / 'train'}")
             return trees[split], ""
-        if split == "train":
-            raise ValueError(f"folder {path} has only a test split; training takes images in {path / 'train'}")
-        whole = trees["train"]
+        whole = trees["train"]  # its test split is a part of it, so training must not have the whole
     elif split == "all" and is_flat(path):
         return scan_unlabelled(path), "images without classes"
     else:

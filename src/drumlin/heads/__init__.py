@@ -14,8 +14,12 @@ from drumlin.settings.heads import GaussianMixtureSettings, HeadSettings, LargeM
 __all__ = ["GaussianMixtureHead", "Head", "HeadOutput", "SoftmaxHead", "create_head"]
 
 
-def _gaussian_mixture(in_features: int, num_classes: int, *, learned_prior: bool, **options: Any) -> Head:
-    return GaussianMixtureHead(in_features, num_classes, prior="learned" if learned_prior else None, **options)
+def _gaussian_mixture(
+    in_features: int, num_classes: int, *, learned_prior: bool, warmup_steps: int | None, **options: Any
+) -> Head:
+    # None means a share of the training, whose length is not known here: the training resolves it before.
+    prior = "learned" if learned_prior else None
+    return GaussianMixtureHead(in_features, num_classes, prior=prior, warmup_steps=warmup_steps or 0, **options)
 
 
 _BUILDERS: dict[type[HeadSettings], Callable[..., Head]] = {
@@ -32,8 +36,7 @@ def create_head(settings: HeadSettings, in_features: int, num_classes: int) -> H
         ValueError: a setting outside its range.
 
     >>> from drumlin.settings.heads import head_settings
-    >>> import dataclasses
-    >>> create_head(dataclasses.replace(head_settings("lgm"), warmup_steps=0), 2, 3).covariance
+    >>> create_head(head_settings("lgm"), 2, 3).covariance
     'diagonal'
     """
     options = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}

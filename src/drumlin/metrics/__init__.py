@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: how well scores detect, how honest probabilities are, how far apart classes lie."""

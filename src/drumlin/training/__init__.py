@@ -1,0 +1,7 @@
+"""Training: settings in, a run's folder out."""
+
+from drumlin.training.loop import TrainingError, train
+from drumlin.training.progress import reporter
+from drumlin.training.runs import Run, read_config
+
+__all__ = ["Run", "TrainingError", "read_config", "reporter", "train"]

@@ -1,0 +1,307 @@
+"""The training loop: one for every head, backbone and data set."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from drumlin import _io
+from drumlin.data import ImageFiles, Images, holdout_split, train_batches
+from drumlin.features import evaluation_mode
+from drumlin.heads import HeadOutput
+from drumlin.model import Classifier, InputSpec, resolve_precision
+from drumlin.settings.backbones import LibrarySettings
+from drumlin.settings.data import AugmentSettings, default_augment
+from drumlin.settings.run import RunSettings
+from drumlin.training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from drumlin.training.distributed import Processes, processes, resolve_device
+from drumlin.training.environment import environment
+from drumlin.training.optimizers import create_optimizer
+from drumlin.training.progress import Reporter, Silent
+from drumlin.training.runs import Run, Split, load_for, normalisation, read_config, write_config, write_split
+from drumlin.training.schedules import rate_factor
+
+_WARMUP_SHARE = 0.25
+"""Of the training, where a head's warm-up is not given in steps."""
+
+
+class TrainingError(ValueError):
+    """The loss is no longer a finite number; the message says where, and what to try."""
+
+
+def train(
+    settings: RunSettings, out: Path | str, *, resume: bool = False, reporter: Reporter | None = None
+) -> Classifier:
+    """Train a classifier and leave everything about it in the folder `out`; return it in evaluation mode.
+
+    Same settings, seed, machine and number of processes: same weights, bit for bit, also if the training was killed at any
+    moment and resumed. Started by torchrun, the processes share every batch.
+
+    Args:
+        settings: what to train on what, and how.
+        out: the run's folder; made if need be.
+        resume: go on from the last whole checkpoint in `out`, or begin if there is none.
+        reporter: hears of steps and epochs; None is silence.
+
+    Raises:
+        ValueError: a setting that does not fit; data that is not there; `out` holds a run already (without `resume`) or one of
+            other settings (with it).
+        TrainingError: the loss turned NaN or infinite.
+    """
+    out = Path(out)
+    device = resolve_device(settings.training.device)
+    with processes(device) as group, _deterministic():
+        images = load_for(settings.data, "train", _library_inputs(settings))
+        settings = _resolve(settings, images, device)
+        _claim(out, settings, resume, group)
+        if Run(out).finished:
+            return Classifier.load(out)
+        keep, hold = _split(images, settings)
+        chosen = images.subset(keep)
+        classifier = _create(settings, chosen).to(device)
+        if settings.training.class_weights == "balanced":
+            classifier.head.set_class_weights(_balanced_weights(chosen.labels, len(images.class_names)).to(device))
+        if group.first:
+            write_split(out, Split(keep, hold, images.fingerprint))
+            _io.write_json(out / "environment.json", environment() | {"seed": settings.seed, "processes": group.world})
+        loop = _Loop(settings, out, classifier, chosen, images.subset(hold), group, reporter or Silent())
+        loop.run()
+        group.wait()
+        return classifier.eval()
+
+
+def _library_inputs(settings: RunSettings) -> InputSpec | None:
+    """Return the images that a library's model takes: always colour, so that its weights and layers stay as they are."""
+    if not isinstance(settings.backbone, LibrarySettings):
+        return None
+    size = settings.data.image_size
+    return InputSpec(channels=3, size=None if size is None else (size, size), mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+def _resolve(settings: RunSettings, images: Images | ImageFiles, device: torch.device) -> RunSettings:
+    """Replace every setting that says "as is best" by what that is here; two runs of equal settings then end alike."""
+    training = settings.training
+    if training.epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {training.epochs}")
+    data, head = settings.data, settings.head
+    if data.augment is None:
+        data = dataclasses.replace(data, augment=default_augment(data.name))
+    if getattr(head, "warmup_steps", 0) is None:
+        held = min(round(len(images) * data.holdout), data.holdout_max)
+        steps = max(1, (len(images) - held) // training.batch_size) * training.epochs
+        head = dataclasses.replace(head, warmup_steps=round(steps * _WARMUP_SHARE))  # type: ignore[call-arg]
+    training = dataclasses.replace(training, precision=resolve_precision(training.precision, device))  # type: ignore[arg-type]
+    return dataclasses.replace(settings, data=data, head=head, training=training)
+
+
+def _claim(out: Path, settings: RunSettings, resume: bool, group: Processes) -> None:
+    """Make `out` this run's folder, or refuse it."""
+    if (out / "config.json").exists():
+        if not resume:
+            raise ValueError(f"{out} holds a run already: give another --out, or go on with --resume")
+        differing = _differences(read_config(out).to_json(), settings.to_json())
+        if differing:
+            raise ValueError(f"{out} was begun with other settings, so it cannot be resumed with these: {differing}")
+    group.wait()
+    if group.first:
+        try:
+            write_config(out, settings)
+        except OSError as error:
+            raise ValueError(f"--out {out} cannot be written: {error.strerror}") from None
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
+    parts = []
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            parts.append(_differences(a, b, f"{prefix}{key}."))
+        elif a != b:
+            parts.append(f"{prefix}{key} was {a!r}, now {b!r}")
+    return "; ".join(part for part in parts if part)
+
+
+def _split(images: Images | ImageFiles, settings: RunSettings) -> tuple[Tensor, Tensor]:
+    """Return the samples to train on and to hold out; every class must be among the former."""
+    data = settings.data
+    keep, hold = holdout_split(images.labels, data.holdout, data.holdout_max, settings.seed)
+    counts = torch.bincount(images.labels[keep], minlength=len(images.class_names))
+    if bool((counts == 0).any()):
+        empty = [name for name, count in zip(images.class_names, counts.tolist(), strict=True) if count == 0]
+        raise ValueError(
+            f"data {images.name!r} has no training image of {', '.join(empty)}: add some, or drop the class"
+        )
+    return keep, hold
+
+
+def _create(settings: RunSettings, images: Images | ImageFiles) -> Classifier:
+    mean, std = normalisation(images)
+    inputs = InputSpec(channels=images.channels, size=images.size, mean=mean, std=std)
+    torch.manual_seed(settings.seed)
+    precision = settings.training.precision
+    return Classifier.create(settings.backbone, settings.head, images.class_names, inputs, precision=precision)
+
+
+def _balanced_weights(labels: Tensor, num_classes: int) -> Tensor:
+    """Return weights inverse to the classes' frequencies, whose mean over the samples is 1."""
+    counts = torch.bincount(labels, minlength=num_classes).float()
+    return len(labels) / (num_classes * counts)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Ask torch for deterministic algorithms inside the block, and leave its settings as they were."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = benchmark
+
+
+class _Loop:
+    """The state of a training that is under way."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        out: Path,
+        classifier: Classifier,
+        images: Images | ImageFiles,
+        holdout: Images | ImageFiles,
+        group: Processes,
+        reporter: Reporter,
+    ) -> None:
+        self.settings, self.out, self.classifier, self.group, self.reporter = settings, out, classifier, group, reporter
+        self.images, self.holdout = images, holdout
+        self.device = next(classifier.parameters()).device
+        self.optimizer = create_optimizer(classifier, settings.training.optimizer)
+        self.model: nn.Module = DistributedDataParallel(classifier) if group.world > 1 else classifier
+        self.identity = _io.hash_json(settings.to_json())
+        batch = settings.training.batch_size
+        self.steps = max(1, len(images) // batch)
+
+    def run(self) -> None:
+        training = self.settings.training
+        progress = load_checkpoint(self.out / "checkpoint", self.classifier, self.optimizer, self.identity)
+        history = list(progress.history)
+        self.reporter.start(training.epochs, self.steps, progress.epoch)
+        try:
+            for epoch in range(progress.epoch, training.epochs):
+                history.append(self._epoch(epoch))
+                if self.group.first:
+                    folder = self.out / "checkpoint"
+                    save_checkpoint(
+                        folder, self.classifier, self.optimizer, Progress(epoch + 1, history), self.identity
+                    )
+                    lines = "".join(json.dumps(record) + "\n" for record in history)
+                    _io.write_bytes(self.out / "training.jsonl", lines.encode())
+                self.reporter.epoch(history[-1])
+        finally:
+            self.reporter.close()
+        if self.group.first:
+            self.classifier.save(self.out)
+
+    def _epoch(self, epoch: int) -> dict[str, Any]:
+        settings, training = self.settings, self.settings.training
+        # Dropout draws from the global generator: seeded by the epoch, so that a resumed training draws the same.
+        torch.manual_seed((settings.seed * 1_000_003 + epoch) * 4_093 + self.group.rank)
+        batches = train_batches(
+            self.images,
+            training.batch_size,
+            augment=settings.data.augment or AugmentSettings(),
+            generator_seed=settings.seed,
+            epoch=epoch,
+            rank=self.group.rank,
+            world=self.group.world,
+        )
+        self.model.train()
+        begin, seen, totals = time.perf_counter(), 0, _Totals(self.device)
+        for index, (x, y) in enumerate(batches):
+            self._set_rate(epoch * self.steps + index)
+            output: HeadOutput = self.model(x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True))
+            if not math.isfinite(output.loss.item()):
+                raise _diverged(output, epoch, index)
+            self.optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(output.loss)
+            if training.grad_clip is not None:
+                nn.utils.clip_grad_norm_(self.model.parameters(), training.grad_clip)
+            self.optimizer.step()
+            totals.add(output, y.to(self.device))
+            seen += len(y) * self.group.world
+            self.reporter.step()
+        seconds = time.perf_counter() - begin
+        means = totals.means(self.group.sum)
+        return {
+            "epoch": epoch + 1,
+            "steps": (epoch + 1) * self.steps,
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "loss": sum(value for name, value in means.items() if name != "error"),
+            "terms": {name: value for name, value in means.items() if name != "error"},
+            "train_error": means["error"],
+            "holdout_error": self._holdout_error(),
+            "images_per_second": seen / seconds,
+            "seconds": seconds,
+            "seconds_with_evaluation": time.perf_counter() - begin,
+        }
+
+    def _set_rate(self, step: int) -> None:
+        factor = rate_factor(self.settings.training.schedule, step, self.steps * self.settings.training.epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+
+    @torch.no_grad()
+    def _holdout_error(self) -> float | None:
+        if not self.group.first or len(self.holdout) == 0:
+            return None
+        wrong = 0
+        with evaluation_mode(self.classifier):
+            for x, y in self.holdout.batches(500):
+                wrong += int((self.classifier(x.to(self.device)).argmax(1).cpu() != y).sum())
+        return wrong / len(self.holdout)
+
+
+class _Totals:
+    """Sums of the loss's terms and errors over an epoch."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._count = 0
+        self._sums: dict[str, Tensor] = {}
+        self._device = device
+
+    def add(self, output: HeadOutput, y: Tensor) -> None:
+        self._count += len(y)
+        for name, term in output.terms.items():
+            self._accumulate(name, term.detach().sum())
+        self._accumulate("error", (output.prediction != y).sum())
+
+    def _accumulate(self, name: str, value: Tensor) -> None:
+        self._sums[name] = self._sums.get(name, torch.zeros((), dtype=torch.float64, device=value.device)) + value
+
+    def means(self, over_processes: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        names = list(self._sums)
+        values = torch.stack([*self._sums.values(), torch.tensor(float(self._count), device=self._device).double()])
+        values = over_processes(values)
+        return dict(zip(names, (values[:-1] / values[-1]).tolist(), strict=True))
+
+
+def _diverged(output: HeadOutput, epoch: int, index: int) -> TrainingError:
+    bad = [name for name, term in output.terms.items() if not bool(term.isfinite().all())]
+    return TrainingError(
+        f"the loss is {output.loss.item()} at step {index + 1} of epoch {epoch + 1}"
+        f" (term: {', '.join(bad) or 'their sum'}): try a lower --training.optimizer.lr, --training.grad-clip 1, a longer warm-up"
+        " of the head, or --training.precision float32"
+    )

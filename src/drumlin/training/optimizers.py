@@ -1,0 +1,80 @@
+"""Any optimiser of `torch.optim` by name, over a classifier's parameters in groups."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+import torch
+from torch import nn
+
+from drumlin._io import unknown
+from drumlin.model import Classifier
+from drumlin.settings.run import OptimizerSettings
+
+_SGD_DEFAULTS: dict[str, Any] = {"momentum": 0.9, "nesterov": True}
+
+
+def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
+    """Return the class of `torch.optim` called `name`, in any case.
+
+    Raises:
+        ValueError: there is none; the message names the nearest. LBFGS needs a closure, so it is not among them.
+
+    >>> optimizer_class("adamw").__name__
+    'AdamW'
+    """
+    classes = {
+        key.lower(): value
+        for key, value in vars(torch.optim).items()
+        if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
+    }
+    del classes["lbfgs"]
+    if name.lower() not in classes:
+        raise unknown("optimizer", name, [value.__name__ for value in classes.values()])
+    return classes[name.lower()]
+
+
+def create_optimizer(classifier: Classifier, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Return the optimiser of `settings` over the trainable parameters of `classifier`.
+
+    Biases, normalisation layers and PReLU slopes (all with fewer than two dimensions) have no weight decay; the head's
+    parameters are grouped by the head. Each group keeps its peak learning rate as `peak_lr`, for the schedule.
+
+    Raises:
+        ValueError: an unknown optimiser or option, a rate or decay below 0.
+    """
+    kind = optimizer_class(settings.name)
+    if settings.lr <= 0 or settings.weight_decay < 0:
+        raise ValueError(
+            f"optimizer.lr must be above 0 and weight_decay at least 0, got {settings.lr} and {settings.weight_decay}"
+        )
+    backbone = [p for p in classifier.backbone.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in backbone if p.ndim > 1], "lr": settings.lr, "weight_decay": settings.weight_decay},
+        {"params": [p for p in backbone if p.ndim <= 1], "lr": settings.lr, "weight_decay": 0.0},
+        *classifier.head.param_groups(settings.lr, settings.weight_decay),
+    ]
+    warn_if_missing(classifier.head, groups)
+    groups = [group | {"peak_lr": group["lr"]} for group in groups if group["params"]]
+    known = set(inspect.signature(kind).parameters) - {"params", "lr", "weight_decay"}
+    for option in settings.options:
+        if option not in known:
+            raise unknown(f"option of optimizer {kind.__name__}", option, known)
+    options = (_SGD_DEFAULTS if kind is torch.optim.SGD else {}) | settings.options
+    try:
+        return kind(groups, **options)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"optimizer {kind.__name__}: {error}") from None
+
+
+def warn_if_missing(head: nn.Module, groups: list[dict[str, Any]]) -> None:
+    """Warn if a trainable parameter of `head` is in none of `groups`: it would never be trained."""
+    held = {id(parameter) for group in groups for parameter in group["params"]}
+    missing = [name for name, p in head.named_parameters() if p.requires_grad and id(p) not in held]
+    if missing:
+        warnings.warn(
+            f"parameters of the head are missing from the optimiser and will not be trained: {', '.join(missing)};"
+            " build its groups with head.param_groups(lr, weight_decay)"
+        )

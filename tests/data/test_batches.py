@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from drumlin.data import AnyImages, ImageFiles, Images, load, train_batches
+from drumlin.data.folders import scan
+from drumlin.settings.data import AugmentSettings
+
+PLAIN = AugmentSettings()
+VARIED = AugmentSettings(flip=True, shift=1, cutout=2)
+
+
+def epoch(images: AnyImages, batch_size: int = 6, **options: object) -> list[tuple[Tensor, Tensor]]:
+    given: dict[str, object] = {"augment": PLAIN, "generator_seed": 0, "epoch": 0} | options
+    return list(train_batches(images, batch_size, **given))  # type: ignore[arg-type]
+
+
+def order(batches: list[tuple[Tensor, Tensor]]) -> list[int]:
+    """Which image each sample of `numbered` is."""
+    return [round(value * 255) for x, _ in batches for value in x[:, 0, 0, 0].tolist()]
+
+
+def equal(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]]) -> bool:
+    return all(torch.equal(x, u) and torch.equal(y, v) for (x, y), (u, v) in zip(a, b, strict=True))
+
+
+def test_an_epoch_is_a_shuffle(numbered: Images) -> None:
+    batches = epoch(numbered, drop_last=False)
+    assert [len(x) for x, _ in batches] == [6, 6, 6, 2]
+    assert sorted(order(batches)) == list(range(20)) != order(batches)
+    assert [i % 2 for i in order(batches)] == torch.cat([y for _, y in batches]).tolist()
+    assert batches[0][0].dtype == torch.float32
+
+
+def test_the_last_batch_is_dropped_if_it_is_not_full(numbered: Images) -> None:
+    assert [len(x) for x, _ in epoch(numbered)] == [6, 6, 6]
+    assert [len(x) for x, _ in epoch(numbered, 5)] == [5, 5, 5, 5]
+    assert [len(x) for x, _ in epoch(numbered, 21)] == [20]
+    assert order(epoch(numbered)) == order(epoch(numbered, drop_last=False))[:18]
+
+
+def test_seed_and_epoch_alone_decide(numbered: Images) -> None:
+    first = epoch(numbered, augment=VARIED, epoch=3)
+    torch.manual_seed(77)
+    before = torch.get_rng_state()
+    assert equal(epoch(numbered, augment=VARIED, epoch=3), first)
+    assert torch.equal(torch.get_rng_state(), before)
+    orders = [order(epoch(numbered, generator_seed=s, epoch=e)) for s in range(3) for e in range(3)]
+    assert len(set(map(tuple, orders))) == 9
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_together_see_what_one_sees(numbered: Images, world: int) -> None:
+    options = {"augment": VARIED, "epoch": 1}
+    ranks = [epoch(numbered, rank=r, world=world, **options) for r in range(world)]
+    together = [tuple(torch.cat(pieces) for pieces in zip(*parts, strict=True)) for parts in zip(*ranks, strict=True)]
+    assert equal(together, epoch(numbered, **options))  # type: ignore[arg-type]
+    assert len({len(x) for rank in ranks for x, _ in rank}) == 1
+
+
+def test_a_small_set_is_one_batch_for_all_processes(numbered: Images) -> None:
+    ranks = [epoch(numbered, 64, rank=r, world=4) for r in range(4)]
+    assert sum((order(rank) for rank in ranks), []) == order(epoch(numbered, 64))
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_files_give_the_same_batches_as_memory(two_classes: Path, workers: int) -> None:
+    memory = load(f"folder:{two_classes}", "all")
+    files = ImageFiles(tree=scan(two_classes), channels=1, size=(4, 4), name="f", split="all", workers=workers)
+    for options in ({}, {"rank": 1, "world": 2}):
+        assert equal(epoch(files, augment=VARIED, **options), epoch(memory, augment=VARIED, **options))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"rank": 2, "world": 2}, "rank is 2 of 2 processes"),
+        ({"rank": -1}, "rank is -1"),
+        ({"world": 4}, "batch_size is 6, which 4 processes cannot share evenly; give a multiple of 4"),
+        ({"world": 3, "drop_last": False}, "last batch of 2 of the 20 samples cannot be shared evenly by 3"),
+        ({"batch_size": 21, "world": 3}, "last batch of 20 of the 20 samples"),
+    ],
+)
+def test_impossible_batches_are_refused_before_the_first(
+    numbered: Images, change: dict[str, int], message: str
+) -> None:
+    options = {"batch_size": 6, "augment": PLAIN, "generator_seed": 0, "epoch": 0} | change
+    with pytest.raises(ValueError, match=message):
+        train_batches(numbered, **options)  # type: ignore[arg-type]
+
+
+def test_no_samples(numbered: Images) -> None:
+    with pytest.raises(ValueError, match="data 'numbered' has no samples to train on"):
+        train_batches(numbered.subset([]), 4, augment=PLAIN, generator_seed=0, epoch=0)

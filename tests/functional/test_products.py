@@ -1,0 +1,74 @@
+"""Products whose operands are rounded to bfloat16 (8 significant bits), sums in float32."""
+
+import pytest
+import torch
+from reference.problems import random_problem
+
+from drumlin.functional import gm_logits, mixture_terms
+from drumlin.functional._products import PRODUCTS
+
+UNIT = 2.0**-8
+"""Half a unit in the last place of bfloat16, relative."""
+
+
+def test_float64_operands_are_not_rounded():
+    a, b = torch.randn(3, 4, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
+    assert torch.equal(PRODUCTS["bfloat16"](a, b), a @ b)
+
+
+def test_error_is_that_of_rounding_the_operands():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(40, 300, generator=generator), torch.randn(300, 50, generator=generator)
+    product = PRODUCTS["bfloat16"](a, b)
+    assert product.dtype == torch.float32
+    bound = (a.abs() @ b.abs()) * (2 * UNIT + UNIT**2) * 1.01
+    assert ((product - (a.double() @ b.double())).abs() <= bound).all()
+
+
+def test_the_global_precision_is_left_as_it_was():
+    mkldnn = getattr(torch.backends.mkldnn, "matmul", None)
+    if mkldnn is None:
+        pytest.skip("this torch has no such switch")
+    before = mkldnn.fp32_precision
+    PRODUCTS["bfloat16"](torch.randn(4, 4), torch.randn(4, 4))
+    assert mkldnn.fp32_precision == before
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+@pytest.mark.parametrize("covariance", ["identity", "isotropic", "diagonal"])
+def test_logits_err_by_no_more_than_the_centred_operands_allow(covariance, offset):
+    """|Δ logit| ≤ 2⁻⁷ (‖z−c‖ ‖μ−c‖ and, with a diagonal covariance, ½ ‖z−c‖²): centred, so an offset changes nothing."""
+    problem = random_problem(covariance, n=20, k=30, d=64, scale=0.5, offset=offset, dtype=torch.float32)
+    if problem.log_var is not None:
+        problem.log_var.data *= 0.1
+    exact = gm_logits(
+        problem.z.double(), problem.means.double(), None if problem.log_var is None else problem.log_var.double()
+    )
+    z, means = (t.detach().double() for t in (problem.z, problem.means))
+    length = (z - means.mean(0)).norm(dim=1)[:, None]
+    bound = 2 * UNIT * 2 * (length * (means - means.mean(0)).norm(dim=1) + 0.5 * length.square())
+    rounded = gm_logits(problem.z, problem.means, problem.log_var, matmul="bfloat16")
+    assert ((rounded - exact).abs() <= bound).all()
+    terms = mixture_terms(problem.z, problem.y, problem.means, problem.log_var, matmul="bfloat16")
+    assert ((terms.logits - exact).abs() <= bound).all()
+
+
+def test_the_true_class_keeps_float32():
+    problem = random_problem("diagonal", n=20, k=30, d=64, dtype=torch.float32)
+    options = {"likelihood": "component"}
+    given = problem.z, problem.y, problem.means, problem.log_var
+    rounded, full = mixture_terms(*given, **options, matmul="bfloat16"), mixture_terms(*given, **options)
+    assert torch.equal(rounded.likelihood, full.likelihood)
+    own = problem.y[:, None]
+    assert torch.equal(rounded.logits.gather(1, own), full.logits.gather(1, own))
+
+
+def test_gradients_point_the_same_way():
+    problem = random_problem("diagonal", n=20, k=30, d=64, scale=0.3, dtype=torch.float32)
+    given = problem.z, problem.y, problem.means, problem.log_var
+    gradients = [
+        torch.autograd.grad(sum(t.sum() for t in mixture_terms(*given, margin=0.3, matmul=mm)[:2]), problem.leaves)
+        for mm in ("float32", "bfloat16")
+    ]
+    for full, rounded in zip(*gradients, strict=True):
+        assert (full - rounded).norm() < 0.02 * full.norm()
