@@ -78,6 +78,11 @@ def test_a_replaced_convolution_differs_in_its_channels_alone():
     assert grey.bias is None
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_no_saved_state_holds_does_not_depend_on_pretrained(channels):
+    assert build("torchvision:googlenet", channels=channels, size=64).trunk.network.transform_input == (channels == 3)
+
+
 def test_dropout_inside_a_model_counts():
     assert build("torchvision:mobilenet_v3_small").has_dropout
     assert not build("torchvision:resnet18").has_dropout
@@ -164,14 +169,16 @@ class ChannelsLast(nn.Module):
     def __init__(self):
         super().__init__()
         self.first = nn.Conv2d(3, 5, 1)
-        self.last = nn.Flatten(0, 0)
+        self.last = nn.Flatten(0, 0)  # does nothing, and is no Identity
+        self.tokens_first = nn.Flatten(0, 0)
 
     def forward(self, x):
         x = self.last(self.first(x).permute(0, 2, 3, 1))
+        self.tokens_first(x.flatten(1, 2).transpose(0, 1))
         return x.mean((1, 2))
 
 
-def test_maps_with_the_channels_last_are_not_pooled_wrongly():
+def test_maps_and_tokens_in_another_order_are_left_out():
     trunk = LibraryTrunk(ChannelsLast(), TorchvisionSettings(model="x"), channels=3, size=(6, 6))
     assert list(trunk.hidden_modules()) == ["first"]
     assert trunk.out_features == 5

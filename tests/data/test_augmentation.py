@@ -112,5 +112,5 @@ def test_parts_are_what_the_whole_would_be() -> None:
 
 
 def test_reflection_reaches_no_further_than_the_image() -> None:
-    with pytest.raises(ValueError, match="augment.shift is 6; .* below the image's side, 6"):
+    with pytest.raises(ValueError, match=r"augment.shift is 6; .* below the image's side, 6"):
         augment(batch(), AugmentSettings(shift=6, pad="reflect"), generator())

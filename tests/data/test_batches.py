@@ -64,7 +64,7 @@ def test_processes_together_see_what_one_sees(numbered: Images, world: int) -> N
 
 def test_a_small_set_is_one_batch_for_all_processes(numbered: Images) -> None:
     ranks = [epoch(numbered, 64, rank=r, world=4) for r in range(4)]
-    assert sum((order(rank) for rank in ranks), []) == order(epoch(numbered, 64))
+    assert [i for rank in ranks for i in order(rank)] == order(epoch(numbered, 64))
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])

@@ -104,6 +104,6 @@ def test_a_root_that_is_not_there_is_not_made(two_classes: Path, tmp_path: Path)
 def test_without_any_place_it_works_and_says_so(two_classes: Path, root: Path, tmp_path: Path) -> None:
     (root / ".drumlin-cache").touch()
     (tmp_path / "xdg").touch()
-    with pytest.warns(UserWarning, match="can be kept neither in .*drumlin-cache nor in .*decoded"):
+    with pytest.warns(UserWarning, match=r"can be kept neither in .*drumlin-cache nor in .*decoded"):
         pixels = read(two_classes, root)
     assert pixels.shape == (20, 1, 4, 4)

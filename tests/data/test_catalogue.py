@@ -47,7 +47,7 @@ def test_damaged_files_are_no_missing_ones(tmp_path: Path) -> None:
     path = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(
-        ValueError, match="'mnist' under .* is damaged or not whole .*drumlin datasets mnist --download"
+        ValueError, match=r"'mnist' under .* is damaged or not whole .*drumlin datasets mnist --download"
     ):
         load("mnist", "train", root=tmp_path)
     path.unlink()
@@ -66,7 +66,7 @@ def test_a_pickle_that_is_not_the_authors_is_never_opened(tmp_path: Path) -> Non
     folder.mkdir()
     for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]:
         (folder / name).write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(ValueError, match="'cifar10' under .* is damaged or not whole"):
+    with pytest.raises(ValueError, match=r"'cifar10' under .* is damaged or not whole"):
         load("cifar10", "test", root=tmp_path)
     assert not opened.exists()
 

@@ -79,14 +79,14 @@ def test_ood_folders_are_a_test_split_alone(make_folder: Callable[..., Path]) ->
     assert len(load("fashion-mnist", "all", root=root)) == 10
     assert load("fashion-mnist:Bag,Coat", "test", root=root).class_names == ("Coat", "Bag")
     with pytest.raises(
-        ValueError, match="train split of data set 'fashion-mnist' was not found .only its test split is"
+        ValueError, match=r"train split of data set 'fashion-mnist' was not found .only its test split is"
     ):
         load("fashion-mnist", "train", root=root)
 
 
 def test_splits_with_different_classes_are_not_joined(make_folder: Callable[..., Path]) -> None:
     root = make_folder({"mnist/train/a/1.png": GREY, "mnist/train/b/1.png": GREY, "ood/mnist/c/1.png": GREY})
-    with pytest.raises(ValueError, match="splits of data set 'mnist' under .* have different classes"):
+    with pytest.raises(ValueError, match=r"splits of data set 'mnist' under .* have different classes"):
         load("mnist", "all", root=root)
 
 
@@ -105,7 +105,7 @@ def test_large_folders_of_a_named_set_are_left_as_files(
 
 def test_download_into_a_root_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="cannot be written .*nothing can be downloaded into it"):
+    with pytest.raises(ValueError, match=r"cannot be written .*nothing can be downloaded into it"):
         load("mnist", "train", root=tmp_path / "file" / "root", download=True)
 
 

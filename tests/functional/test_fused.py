@@ -25,9 +25,7 @@ def in_float64(problem):
     def leaf(tensor):
         return None if tensor is None else tensor.detach().double().requires_grad_()
 
-    return Problem(
-        leaf(problem.z), problem.y, leaf(problem.means), leaf(problem.log_var), leaf(problem.prior_logits)
-    )
+    return Problem(leaf(problem.z), problem.y, leaf(problem.means), leaf(problem.log_var), leaf(problem.prior_logits))
 
 
 def slow(problem, likelihood, margin=0.3):
@@ -87,7 +85,10 @@ def test_more_classes_than_a_block_and_labels_at_its_edges():
     """On a CPU classes come in blocks; labels first and last of a block, and of all."""
     problem = random_problem("diagonal", n=6, k=2100, d=2, scale=3.0)
     problem.y = torch.tensor([0, 1023, 1024, 2047, 2048, 2099])
-    terms, whole = fused(problem, likelihood="mixture_bound"), fused(problem, likelihood="mixture_bound", class_chunk=2100)
+    terms, whole = (
+        fused(problem, likelihood="mixture_bound"),
+        fused(problem, likelihood="mixture_bound", class_chunk=2100),
+    )
     joint = gm_logits(problem.z, problem.means, problem.log_var)
     own = joint.gather(1, problem.y[:, None]).squeeze(1)
     distance = 0.5 * ((problem.z - problem.means[problem.y]) ** 2 / problem.log_var[problem.y].exp()).sum(1)

@@ -73,7 +73,10 @@ def test_rotation(problem, loss, seed):
     size = problem.means.shape[1]
     noise = torch.randn(size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     rotation = torch.linalg.qr(noise).Q
-    before, after = terms_of(problem, **loss), terms_of(problem, problem.z @ rotation, None, problem.means @ rotation, **loss)
+    before, after = (
+        terms_of(problem, **loss),
+        terms_of(problem, problem.z @ rotation, None, problem.means @ rotation, **loss),
+    )
     same(before, after)
     torch.testing.assert_close(before.logits, after.logits)
 

@@ -123,7 +123,10 @@ def test_logits_equal_the_reference_twice_over(covariance, prior):
 MUTANTS = {
     "no half in the distance": ("half_distance", lambda z, mean, log_var: ((z - mean) ** 2 / log_var.exp()).sum()),
     "distance not weighted": ("half_distance", lambda z, mean, log_var: 0.5 * ((z - mean) ** 2).sum()),
-    "weighted by the variance": ("half_distance", lambda z, mean, log_var: 0.5 * ((z - mean) ** 2 * log_var.exp()).sum()),
+    "weighted by the variance": (
+        "half_distance",
+        lambda z, mean, log_var: 0.5 * ((z - mean) ** 2 * log_var.exp()).sum(),
+    ),
     "sign of the log-determinant": ("half_log_determinant", lambda log_var: -0.5 * log_var.sum()),
     "no half in the log-determinant": ("half_log_determinant", lambda log_var: log_var.sum()),
     "margin dropped": ("with_margin", lambda distance, margin, kind: distance),
@@ -163,7 +166,9 @@ def test_closed_form_gradients(margin_kind):
         expected_means[label] = pull * (means[label] - x) / var[label]  # eq. 19
         square = (x - means) ** 2
         expected_var = -0.5 * p[:, None] * (1 - square / var) / var  # eq. 22
-        expected_var[label] = -0.5 * (pull * square[label] / var[label] - (1 - p[label] + weight)) / var[label]  # eq. 21
+        expected_var[label] = (
+            -0.5 * (pull * square[label] / var[label] - (1 - p[label] + weight)) / var[label]
+        )  # eq. 21
         others = torch.arange(4) != label
         expected_z = pull * (x - means[label]) / var[label]
         expected_z -= (p[:, None] * (x - means) / var)[others].sum(0)  # eq. 23
@@ -186,7 +191,9 @@ def test_density_equals_torch_distributions(covariance, prior):
 def test_lemma_1_component_term_is_the_center_loss():
     """L eq. 16: −log N(z; μ_y, I) is the center loss ½‖z−μ_y‖² and (D/2) log 2π."""
     problem = random_problem(n=6)
-    center = torch.stack([0.5 * (z - problem.means[k]).square().sum() for z, k in zip(problem.z, problem.y, strict=True)])
+    center = torch.stack(
+        [0.5 * (z - problem.means[k]).square().sum() for z, k in zip(problem.z, problem.y, strict=True)]
+    )
     torch.testing.assert_close(fused(problem, likelihood="component").likelihood, center, **TIGHT)
     log_density = gm_logits(problem.z, problem.means, None, torch.zeros(5)).gather(1, problem.y[:, None]).squeeze(1)
     torch.testing.assert_close(-log_density, center + 1.5 * math.log(2 * math.pi), **TIGHT)
@@ -206,9 +213,7 @@ def test_gradcheck(covariance, likelihood, class_chunk):
     problem = random_problem(covariance, n=3, k=3, d=2)
 
     def loss(z, means, *log_var):
-        terms = mixture_terms(
-            z, problem.y, means, *log_var, margin=0.4, likelihood=likelihood, class_chunk=class_chunk
-        )
+        terms = mixture_terms(z, problem.y, means, *log_var, margin=0.4, likelihood=likelihood, class_chunk=class_chunk)
         return terms.classification, terms.likelihood
 
     assert torch.autograd.gradcheck(loss, problem.leaves)

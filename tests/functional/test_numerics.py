@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from drumlin.functional import zero_tiny_gradients
-from drumlin.functional._numerics import compute_dtype, floor, smallest_useful
+from drumlin.functional._numerics import compute_dtype, first_maximum, floor, smallest_useful
 
 
 def test_zero_tiny_gradients_zeroes_denormals_alone():
@@ -56,3 +56,19 @@ def test_a_parameter_under_the_floor_can_rise():
 )
 def test_compute_dtype(dtypes, expected):
     assert compute_dtype(*(None if t is None else torch.zeros(1, dtype=t) for t in dtypes)) == expected
+
+
+@pytest.mark.parametrize("columns", [1, 31, 32, 33, 127, 128, 129, 160, 200])
+def test_first_maximum_is_max(columns):
+    """Also with ties (values from a few integers), at the first place of a row, and on a slice of something larger."""
+    generator = torch.Generator().manual_seed(columns)
+    for high in (2, 5, 10**6):
+        x = torch.randint(0, high, (50, columns + 7), generator=generator).float()[:, 3 : columns + 3]
+        top, index = first_maximum(x)
+        expected = x.max(1)
+        assert torch.equal(top, expected.values)
+        assert torch.equal(index, expected.indices)
+
+
+def test_first_maximum_of_no_row():
+    assert first_maximum(torch.zeros(0, 200))[1].shape == (0,)

@@ -13,13 +13,24 @@ UNIT = 2.0**-8
 
 def test_float64_operands_are_not_rounded():
     a, b = torch.randn(3, 4, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
-    assert torch.equal(PRODUCTS["bfloat16"](a, b), a @ b)
+    torch.testing.assert_close(PRODUCTS["bfloat16"](a.new_zeros(3, 2), a, b), a @ b, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, -0.5])
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_adds_to_what_is_there(name, beta):
+    """Powers of two: nothing is rounded. With beta = 0 not even a NaN is left."""
+    a, b = torch.tensor([[1.0, 2.0]]), torch.tensor([[4.0, 0.5], [0.25, 8.0]])
+    out = torch.tensor([[2.0, 4.0]]) if beta else torch.full((1, 2), torch.nan)
+    expected = torch.tensor([[4.5, 16.5]]) + (torch.tensor([[2.0, 4.0]]) * beta)
+    assert torch.equal(PRODUCTS[name](out, a, b, beta=beta), expected)
+    assert torch.equal(out, expected)
 
 
 def test_error_is_that_of_rounding_the_operands():
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(40, 300, generator=generator), torch.randn(300, 50, generator=generator)
-    product = PRODUCTS["bfloat16"](a, b)
+    product = PRODUCTS["bfloat16"](torch.zeros(40, 50), a, b)
     assert product.dtype == torch.float32
     bound = (a.abs() @ b.abs()) * (2 * UNIT + UNIT**2) * 1.01
     assert ((product - (a.double() @ b.double())).abs() <= bound).all()
@@ -30,7 +41,7 @@ def test_the_global_precision_is_left_as_it_was():
     if mkldnn is None:
         pytest.skip("this torch has no such switch")
     before = mkldnn.fp32_precision
-    PRODUCTS["bfloat16"](torch.randn(4, 4), torch.randn(4, 4))
+    PRODUCTS["bfloat16"](torch.zeros(4, 4), torch.randn(4, 4), torch.randn(4, 4))
     assert mkldnn.fp32_precision == before
 
 

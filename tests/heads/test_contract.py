@@ -198,14 +198,14 @@ def test_deepcopy_is_independent(make, z, y):
 
 def test_class_weights(make, z, y):
     head = make()
-    plain = head(z, y)
+    plain, logits = head(z, y), head(z)
     weights = torch.tensor([1.0, 0.25, 4.0])
     head.set_class_weights(weights)
     out = head(z, y)
     for name, term in plain.terms.items():
         torch.testing.assert_close(out.terms[name], term * weights[y])
     torch.testing.assert_close(out.loss, (sum(plain.terms.values()) * weights[y]).mean())
-    assert torch.equal(head(z), plain.logits if plain.logits is not None else head.logits(z))
+    assert torch.equal(head(z), logits)
     assert "class_weights" not in head.state_dict()
     head.set_class_weights(None)
     assert torch.equal(head(z, y).loss, plain.loss)
@@ -245,7 +245,10 @@ def test_refuses_integer_features(make):
     [
         (torch.zeros(N), r"y must be int64 labels of shape \(7,\), got torch\.float32 of shape \(7,\)"),
         (torch.zeros(N, dtype=torch.int32), r"y must be int64 .* got torch\.int32"),
-        (torch.zeros(N - 1, dtype=torch.int64), r"y must be int64 labels of shape \(7,\), got torch\.int64 of shape \(6,\)"),
+        (
+            torch.zeros(N - 1, dtype=torch.int64),
+            r"y must be int64 labels of shape \(7,\), got torch\.int64 of shape \(6,\)",
+        ),
         (torch.zeros(N, 1, dtype=torch.int64), r"got torch\.int64 of shape \(7, 1\)"),
         (torch.tensor([0, 1, 2, 0, 1, 2, 3]), r"y must lie in 0\.\.2, got 3"),
         (torch.tensor([0, 1, 2, 0, 1, 2, -1]), r"y must lie in 0\.\.2, got -1"),

@@ -174,11 +174,11 @@ def test_floor_warns_once_when_most_variances_lie_on_it(z, y):
         head(z, y)
 
 
-def test_variances_on_the_floor_can_grow(z, y):
+def test_variances_on_the_floor_can_grow(y):
     """Features far out ask for larger variances; a plain clamp would hold them down for ever."""
     head = GaussianMixtureHead.lgm(D, K, min_var=0.1, margin=0.0)
     head.log_var.data[:, 0] = -9.0
-    head(z * 5, y).loss.backward()
+    head(head.means[y].detach() + 5, y).terms["likelihood"].sum().backward()
     assert (head.log_var.grad[:, 0] < 0).all()
 
 

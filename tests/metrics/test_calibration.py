@@ -26,9 +26,9 @@ def test_against_slow_references():
 
 
 def test_ece_by_hand():
-    # Two bins: confidences 0.5, 0.5 (one of them right) and 1, 0.75 (both right): gaps 0 and 0.125.
+    # Two bins: confidences 0.5, 0.5 (both wrong) and 1, 0.75 (both right): gaps 0.5 and 0.125, which one bin would offset.
     p = [[0.5, 0.5], [0.5, 0.5], [0.0, 1.0], [0.25, 0.75]]
-    assert ece(p, [0, 1, 1, 1], bins=2) == pytest.approx(0.5 * 0.0 + 0.5 * 0.125)
+    assert ece(p, [1, 1, 1, 1], bins=2) == pytest.approx(0.5 * 0.5 + 0.5 * 0.125)
 
 
 def test_ece_of_calibrated_probabilities_vanishes():

@@ -16,6 +16,11 @@ def test_wilson_agrees_with_scipy(n, share, level):
     assert wilson(count, n, level=level) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+def test_refused_ranks_where_the_product_is_rounded_down():
+    assert math.floor(0.29 * 100) == 28
+    assert refused_ranks(99, 0.29) == 29
+
+
 def test_wilson_stays_inside_the_unit_interval():
     assert wilson(0, 10_000)[0] == 0
     assert wilson(10_000, 10_000)[1] == 1

@@ -75,7 +75,9 @@ def classification(
     return torch.stack(losses)
 
 
-def component(z: Tensor, y: Tensor, means: Tensor, log_var: Tensor | None = None, prior: Tensor | None = None) -> Tensor:
+def component(
+    z: Tensor, y: Tensor, means: Tensor, log_var: Tensor | None = None, prior: Tensor | None = None
+) -> Tensor:
     """d_y + ½ log|Λ_y| (N,), L eq. 10 without its constants."""
     log_var = spread(log_var, means)
     own = [true_class(label) for label in y]

@@ -98,8 +98,8 @@ class ImageFiles:
         return ((unit_range(pixels), labels) for pixels, labels in self.stream(shares))
 
     def stream(
-        self, shares: Iterable[Int64[Tensor, " b"]]
-    ) -> Iterator[tuple[UInt8[Tensor, "b c h w"], Int64[Tensor, " b"]]]:
+        self, shares: Iterable[Int64[Tensor, " _"]]
+    ) -> Iterator[tuple[UInt8[Tensor, "_ c h w"], Int64[Tensor, " _"]]]:
         """Yield (bytes, labels) of each of `shares`, tensors of sample numbers; worker processes decode ahead.
 
         Workers draw nothing at random, so what comes does not depend on how many there are, and the global random state

@@ -54,7 +54,7 @@ class Tree:
 
     def _stamp(self, name: str) -> tuple[int, int]:
         try:
-            stat = os.stat(self.base / name)
+            stat = os.stat(os.path.join(self.base, name))  # a Path each would take longer than the look-up
         except OSError as error:
             raise ValueError(f"image {self.base / name} cannot be read: {error.strerror}") from None
         return stat.st_size, stat.st_mtime_ns

@@ -93,8 +93,8 @@ class Images:
         return ((unit_range(pixels), labels) for pixels, labels in self.stream(shares))
 
     def stream(
-        self, shares: Iterable[Int64[Tensor, " b"]]
-    ) -> Iterator[tuple[UInt8[Tensor, "b c h w"], Int64[Tensor, " b"]]]:
+        self, shares: Iterable[Int64[Tensor, " _"]]
+    ) -> Iterator[tuple[UInt8[Tensor, "_ c h w"], Int64[Tensor, " _"]]]:
         """Yield (bytes, labels) of each of `shares`, tensors of sample numbers."""
         return ((self.pixels[share], self.labels[share]) for share in shares)
 
@@ -129,7 +129,7 @@ def unit_range(pixels: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     return pixels.float().div_(255)
 
 
-def in_order(n: int, batch_size: int) -> list[Int64[Tensor, " b"]]:
+def in_order(n: int, batch_size: int) -> list[Int64[Tensor, " _"]]:
     """Return 0..n-1 in pieces of `batch_size`; the last may be shorter.
 
     Raises:

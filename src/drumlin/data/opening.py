@@ -31,10 +31,10 @@ def open_tree(
     Raises:
         ValueError: an image cannot be decoded; images of different sizes with `size` None.
     """
-    first = load_image(tree.paths[0], channels=channels, image_size=size)
+    first = load_image(tree.base / tree.names[0], channels=channels, image_size=size)
     if first.numel() * len(tree) > MAX_DECODED_BYTES:
-        probes = tree.paths[:: -(-len(tree) // _PROBES)]
-        channels = channels or max(len(load_image(path)) for path in probes)
+        probes = tree.names[:: -(-len(tree) // _PROBES)]
+        channels = channels or max(len(load_image(tree.base / name)) for name in probes)
         height_width = (first.shape[1], first.shape[2])
         return ImageFiles(tree=tree, channels=channels, size=height_width, name=name, split=split, note=note)
     pixels = decoded(tree, channels=channels, size=size, root=root)

@@ -62,7 +62,9 @@ def read_artifact(folder: Path | str, stem: str, remedy: str) -> tuple[dict[str,
     if description.pop("content", None) != _io.hash_json(description):
         raise ValueError(f"{text} is damaged or was changed by hand (its hash differs); {remedy}")
     if _io.hash_file(weights) != description["tensors"]:
-        raise ValueError(f"{weights} is damaged or not the file that {text.name} describes (its hash differs); {remedy}")
+        raise ValueError(
+            f"{weights} is damaged or not the file that {text.name} describes (its hash differs); {remedy}"
+        )
     try:
         tensors = load_file(weights)
     except SafetensorError as error:

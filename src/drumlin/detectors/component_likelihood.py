@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import ClassVar, cast
 
-import torch
 from torch import Tensor
 
 from drumlin.detectors.base import Detector
@@ -40,9 +39,10 @@ class ComponentLikelihood(Detector):
 
     d_y = ½ (z−μ_y)ᵀ Λ_y⁻¹ (z−μ_y). For softmax s = −(w_y·z + b_y). With Λ = I, s = −log of l_GM of the paper.
 
+    >>> import torch
     >>> head, z = GaussianMixtureHead(2, 2), torch.tensor([[3.0, 4.0]])
     >>> _ = torch.nn.init.zeros_(head.means)
-    >>> features = FeatureSet(z, head.logits(z))
+    >>> features = FeatureSet(z, head.logits(z).detach())
     >>> ComponentLikelihood().fit(features, head=head).score(features)
     tensor([12.5000])
 

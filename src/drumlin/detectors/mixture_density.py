@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol, cast, runtime_checkable
 
-import torch
 from torch import Tensor
 
 from drumlin.detectors.base import Detector
@@ -25,10 +24,11 @@ class MixtureDensity(Detector):
 
     For mixture heads only; the same for every class.
 
+    >>> import torch
     >>> from drumlin.heads import GaussianMixtureHead
     >>> head, z = GaussianMixtureHead(2, 2), torch.zeros(1, 2)
     >>> _ = torch.nn.init.zeros_(head.means)
-    >>> features = FeatureSet(z, head.logits(z))
+    >>> features = FeatureSet(z, head.logits(z).detach())
     >>> MixtureDensity().fit(features, head=head).score(features)  # log 2π
     tensor([1.8379])
 

@@ -1,23 +1,21 @@
 """The loss of a Gaussian mixture with a margin, fused: forward and backward over blocks of classes.
 
 Blocks of means stay in the processor's cache while they are centred, multiplied and differentiated, so that the parameters
-are read from memory about as often as a linear layer's. With `class_chunk` the log joint densities are recomputed in the
-backward pass instead of kept, and nothing of size (N, K) ever exists.
+are read from memory about as often as a linear layer's. With `class_chunk` the posteriors are recomputed in the backward pass
+instead of kept, and nothing of size (N, K) ever exists.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.nn.functional import hardshrink, softplus
 
-from drumlin.functional._covariance import Identity, covariance_of, log_constant
-from drumlin.functional._numerics import smallest_useful
+from drumlin.functional._blocks import Block, Features, blocks, log_constant, log_determinant
+from drumlin.functional._numerics import first_maximum, smallest_useful
 from drumlin.functional._products import PRODUCTS
 
 _CACHE_BLOCK = 1024
@@ -44,42 +42,6 @@ class MixtureTerms(NamedTuple):
     logits: Tensor | None
 
 
-@dataclass
-class _Block:
-    """A block of classes: their range, centred means, log-variances, log-priors, and the samples whose class is among them."""
-
-    start: int
-    stop: int
-    means: Tensor
-    log_var: Tensor | None
-    log_prior: Tensor
-    rows: Tensor
-    columns: Tensor
-
-
-def _blocks(
-    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor, y: Tensor, size: int
-) -> Iterator[_Block]:
-    for start in range(0, means.shape[0], size):
-        stop = min(start + size, means.shape[0])
-        rows = torch.nonzero((y >= start) & (y < stop)).squeeze(1)
-        yield _Block(
-            start,
-            stop,
-            means[start:stop] - centre,
-            None if log_var is None else log_var[start:stop],
-            log_prior[start:stop],
-            rows,
-            y[rows] - start,
-        )
-
-
-def _log_joint(kind: Identity, block: _Block, dimension: int) -> Tensor:
-    """Return log p(z, k) (N, B) of a block's classes, by the expanded distance."""
-    constant = block.log_prior - kind.log_determinant(block.log_var, dimension) * 0.5 - log_constant(dimension)
-    return kind.negative_distance(block.means, block.log_var).add_(constant)
-
-
 class _FusedMixture(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -91,38 +53,35 @@ class _FusedMixture(torch.autograd.Function):
         log_prior: Tensor,
         options: MixtureOptions,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        num_samples, dimension = z.shape
-        num_classes = means.shape[0]
-        kind = covariance_of(log_var)
-        # The centre only has to be near the data for the expansion to be accurate: distances do not depend on it.
-        centre = z.mean(0)
-        distances = kind(z - centre, PRODUCTS[options.matmul])
+        num_classes, dimension = means.shape
+        own_means = means[y]
+        # Distances do not depend on the centre; the expansion is accurate if it lies near the means, wherever an outlier of z lies.
+        centre = own_means.sum(0) / max(len(y), 1)
+        features = Features(z - centre, log_var, PRODUCTS[options.matmul])
 
-        own_log_var = None if log_var is None else log_var[y]
-        own_log_det = torch.as_tensor(kind.log_determinant(own_log_var, dimension), dtype=z.dtype, device=z.device)
-        own_distance = (z - means[y]).square_().mul_(kind.inverse_variance(own_log_var)).sum(1).mul_(0.5)
+        offset = z - own_means
+        own_log_det, pulled = log_prior.new_zeros(()), offset
+        if log_var is not None:
+            own_log_var = log_var[y]
+            own_log_det, pulled = log_determinant(own_log_var, dimension), offset * own_log_var.neg().exp_()
+        own_distance = torch.linalg.vecdot(pulled, offset).mul_(0.5)
         own_joint = log_prior[y] - own_log_det * 0.5 - log_constant(dimension) - own_distance
 
-        negligible, lowest = math.log(smallest_useful(z.dtype)), torch.finfo(z.dtype).min
         size = options.class_chunk or (num_classes if z.is_cuda else _CACHE_BLOCK)
-        logits = None if options.class_chunk else z.new_empty(num_samples, num_classes)
-        best = z.new_full((num_samples,), -torch.inf)
-        others = best.clone()
-        prediction = torch.zeros_like(y)
-        weight = first = constant = z.new_zeros(())
-        for block in _blocks(means, log_var, log_prior, centre, y, size):
-            joint = _log_joint(distances, block, dimension)
-            if logits is not None:
-                logits[:, block.start : block.stop] = joint
-            joint[block.rows, block.columns] = lowest
-            top, index = joint.max(1)
-            prediction = torch.where(top > best, index + block.start, prediction)
+        logits = None if options.class_chunk else z.new_empty(len(y), num_classes)
+        best, prediction = torch.full_like(own_joint, -torch.inf), torch.zeros_like(y)
+        bound = _Bound()
+        posteriors, log_sums = [], []
+        for block in blocks(means, log_var, log_prior, centre, y, size):
+            joint, posterior = _others(features, block, logits)
+            top, index = first_maximum(joint)
+            prediction = torch.where(top > best, index + block.part.start, prediction)
             best = torch.maximum(best, top)
-            shifted = joint.sub_(top[:, None]).clamp_min_(negligible).exp_().sum(1).log_().add_(top)
-            others = torch.logaddexp(others, shifted)
+            log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
+            if logits is not None:
+                posteriors.append(posterior)
             if options.bound:
-                moments = kind.bound_moments(block.log_prior.exp(), block.means, block.log_var)
-                weight, first, constant = weight + moments[0], first + moments[1], constant + moments[2]
+                bound.add(block)
 
         # Until here classes other than y; on a tie the lower index wins, as in argmax.
         prediction = torch.where((own_joint > best) | ((own_joint == best) & (y < prediction)), y, prediction)
@@ -130,84 +89,98 @@ class _FusedMixture(torch.autograd.Function):
             logits.scatter_(1, y[:, None], own_joint[:, None])
 
         # Cross entropy with the margin on the true class alone: log(1 + Σ_{k≠y} p_k / p_y), which does not cancel.
+        others = torch.stack(log_sums).logsumexp(0)
         own_joint = own_joint - (options.factor * own_distance + options.shift)
-        classification = torch.nn.functional.softplus(others - own_joint, threshold=50.0)
-        if options.bound:
-            middle = first / weight
-            rest = (
-                (constant - (first * middle).sum()).clamp_min(0)
-                if log_var is None
-                else constant - (first * middle).sum()
-            )
-            likelihood = ((distances.z - middle).square() * weight).sum(1) + rest
-        else:
-            likelihood = own_distance + own_log_det * 0.5
+        classification = softplus(others - own_joint, threshold=50.0)
+        likelihood = bound.of(features.z) if options.bound else own_distance + own_log_det * 0.5
 
         ctx.options, ctx.size = options, size
-        ctx.save_for_backward(z, y, means, log_var, log_prior, centre, others, own_joint, logits)
+        saved = (z, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others)
+        ctx.save_for_backward(*saved, *log_sums, *posteriors)
         ctx.mark_non_differentiable(prediction)
         if logits is not None:
             ctx.mark_non_differentiable(logits)
         return classification, likelihood, prediction, logits
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # create_graph=True: what follows would be taken for a constant, without a word
+            raise RuntimeError(
+                "the fused mixture loss can be differentiated once only; for second derivatives (create_graph=True) build the"
+                " loss from head.logits(z) or gm_logits, which can be differentiated twice"
+            )
         by_loss, by_likelihood = grads[0], grads[1]
         options: MixtureOptions = ctx.options
-        z, y, means, log_var, log_prior, centre, others, own_joint, logits = ctx.saved_tensors
-        dimension = z.shape[1]
-        kind = covariance_of(log_var)
-        distances = kind(z - centre, PRODUCTS[options.matmul])
-        negligible = math.log(smallest_useful(z.dtype))
+        z, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = ctx.saved_tensors
+        num_blocks = -(-means.shape[0] // ctx.size)
+        log_sums, posteriors = kept[:num_blocks], kept[num_blocks:]
+        features = Features(z - centre, log_var, PRODUCTS[options.matmul])
+        negligible = smallest_useful(z.dtype)
 
-        # log of the normaliser (margin included), and 1 − p_y without cancellation
+        # The normaliser includes the margin; 1 − p_y does not cancel.
         log_normaliser = torch.logaddexp(others, own_joint)
-        pull = by_loss * torch.sigmoid(others - own_joint)
-        prior = log_prior.exp()
-        total_likelihood = by_likelihood.sum()
-
-        grad_z = torch.zeros_like(z)
-        grad_means = torch.empty_like(means)
-        grad_log_var = None if log_var is None else torch.empty_like(log_var)
-        joint_sums = torch.empty_like(log_prior)
-        for block in _blocks(means, log_var, log_prior, centre, y, ctx.size):
-            part = slice(block.start, block.stop)
-            joint = _log_joint(distances, block, dimension) if logits is None else logits[:, part]
-            h = torch.sub(joint, log_normaliser[:, None])
-            h = h.masked_fill_(h < negligible, -torch.inf).exp_().mul_(by_loss[:, None])
-            h[block.rows, block.columns] = 0  # the true class is differentiated directly, below
-            joint_sums[part] = h.sum(0)
+        pull = hardshrink(by_loss * torch.sigmoid(others - own_joint), negligible)
+        into = features.zero_gradients(means, log_var, log_prior)
+        for number, block in enumerate(blocks(means, log_var, log_prior, centre, y, ctx.size)):
+            posterior = posteriors[number] if posteriors else _others(features, block, None)[1]
+            share = (log_sums[number] - log_normaliser).exp_().mul_(by_loss)
+            h = hardshrink(
+                posterior * share[:, None], negligible
+            )  # 0 for the true class, which is differentiated below
             if options.bound:
-                h = h.addr_(by_likelihood, prior[part], alpha=-2)
-            grad = distances.backward(h, block.means, block.log_var)
-            grad_z += grad.z
-            grad_means[part] = grad.means
-            if grad_log_var is not None and grad.log_var is not None:
-                determinant = joint_sums[part] - 2 * total_likelihood * prior[part] * options.bound
-                grad_log_var[part] = grad.log_var.sub_(_spread(determinant, grad.log_var, dimension), alpha=0.5)
+                h.addr_(by_likelihood, block.log_prior.exp(), alpha=-2)
+            features.backward(h, block, into)
+        grad_z = into.linear.addcmul_(features.z, into.square, value=-1)
+        grad_log_prior = into.log_prior
+        if options.bound:  # there the prior is held constant
+            grad_log_prior.add_(log_prior.exp() * by_likelihood.sum(), alpha=2)
 
-        # The true class: loss depends on its distance d through −(1 + α) d in the cross entropy, and d in the component term.
-        component = by_likelihood * (not options.bound)
-        by_distance = pull * (1 + options.factor) + component
-        own_log_var = None if log_var is None else log_var[y]
-        inverse = kind.inverse_variance(own_log_var)
-        offset = (z - means[y]) * inverse
-        push = by_distance[:, None] * offset
+        # The true class: its distance d counts −(1 + α) d in the cross entropy, and d in the component term.
+        component = torch.zeros_like(by_likelihood) if options.bound else by_likelihood
+        by_distance = (pull * (1 + options.factor) + component)[:, None]
+        push = by_distance * pulled
         grad_z += push
-        grad_means.index_add_(0, y, push, alpha=-1)
-        if grad_log_var is not None:
-            half = (by_distance[:, None] * offset * (z - means[y])).mul_(0.5)
-            half = half.sum(1, keepdim=True) if log_var.shape[1] == 1 else half
-            own = _spread((pull + component) * 0.5, grad_log_var[y], dimension) - half
-            grad_log_var.index_add_(0, y, own)
-        grad_log_prior = joint_sums.index_add_(0, y, pull, alpha=-1)
-        return grad_z, None, grad_means, grad_log_var, grad_log_prior, None
+        into.means.index_add_(0, y, push, alpha=-1)
+        if into.log_var is not None:
+            dimension, width = z.shape[1], features.width
+            own = (
+                torch.sub((pull + component)[:, None], push * offset).mul_(0.5)
+                if width > 1
+                else ((pull + component)[:, None] * dimension - torch.linalg.vecdot(push, offset)[:, None]).mul_(0.5)
+            )
+            into.log_var.index_add_(0, y, own)
+        return grad_z, None, into.means, into.log_var, grad_log_prior.index_add_(0, y, pull, alpha=-1), None
 
 
-def _spread(by_log_determinant: Tensor, log_var: Tensor, dimension: int) -> Tensor:
-    """Return ∂/∂log_var for a gradient (B,) by log|Λ|: each of a diagonal's entries counts once, an isotropic one D times."""
-    return by_log_determinant[:, None] * (dimension if log_var.shape[1] == 1 else 1)
+def _others(features: Features, block: Block, logits: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return log p(z, k) (N, B) of a block's classes, in `logits` if given, and its softmax; the true class is left out of both.
+
+    A row whose true class is alone in its block has a softmax of 1 there, and a log-sum low enough to make it 0 among all blocks.
+    """
+    shape = features.z.shape[0], block.means.shape[0]
+    joint = features.log_joint(block, features.z.new_empty(shape) if logits is None else logits[:, block.part])
+    joint[block.rows, block.columns] = torch.finfo(joint.dtype).min
+    return joint, joint.softmax(1)
+
+
+class _Bound:
+    """The mixture bound Σ_k p_k (2 d_k + log|Λ_k|) by moments: O(ND + KD), since Σ_k p_k (z−μ_k)²/Λ_k is quadratic in z."""
+
+    def __init__(self) -> None:
+        self.blocks: list[tuple[Tensor, ...]] = []
+
+    def add(self, block: Block) -> None:
+        """Count a block's classes."""
+        prior = block.log_prior.exp()
+        log_det = prior.new_zeros(()) if block.log_det is None else prior @ block.log_det
+        self.blocks.append((prior @ block.inverse, prior @ block.scaled, prior @ block.squares, log_det))
+
+    def of(self, z: Tensor) -> Tensor:
+        """Return the bound (N,) for centred features z (N, D)."""
+        weight, first, second, log_det = (torch.stack(parts).sum(0) for parts in zip(*self.blocks, strict=True))
+        middle = first / weight
+        spread = (second - first @ middle).clamp_min_(0)
+        return (z - middle).square_().mul_(weight).sum(1).add_(spread + log_det)
 
 
 def fused_mixture(

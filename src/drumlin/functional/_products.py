@@ -1,32 +1,42 @@
-"""Matrix products with operands in float32 or rounded to bfloat16, sums in float32."""
+"""Matrix products that add to what is there, with operands in float32 or rounded to bfloat16, sums in float32."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-Product = Callable[[Tensor, Tensor], Tensor]
+
+class Product(Protocol):
+    """out ← beta · out + a @ b, in place; with beta = 0 what was in `out` does not matter."""
+
+    def __call__(self, out: Tensor, a: Tensor, b: Tensor, *, beta: float = 1.0) -> Tensor:
+        """Return `out` (N, K) after adding a (N, D) @ b (D, K) to beta times it."""
+        ...
 
 
-def _bfloat16_mm(a: Tensor, b: Tensor) -> Tensor:
-    """Return a @ b in float32, with the operands rounded to bfloat16 and the sums kept in float32."""
+def _full(out: Tensor, a: Tensor, b: Tensor, *, beta: float = 1.0) -> Tensor:
+    return out.addmm_(a, b, beta=beta)
+
+
+def _rounded(out: Tensor, a: Tensor, b: Tensor, *, beta: float = 1.0) -> Tensor:
     if a.dtype == torch.float64:
-        return torch.mm(a, b)
+        return out.addmm_(a, b, beta=beta)
     if a.is_cuda:
-        return torch.mm(a.bfloat16(), b.bfloat16(), out_dtype=torch.float32)
+        product = torch.mm(a.bfloat16(), b.bfloat16(), out_dtype=torch.float32)
+        return out.copy_(product) if beta == 0 else out.mul_(beta).add_(product)
     matmul = getattr(torch.backends.mkldnn, "matmul", None)
     if (
         matmul is None
-    ):  # before torch 2.9 a CPU has no product that rounds its operands alone: the same values, at float32's speed
-        return torch.mm(a.bfloat16().float(), b.bfloat16().float())
+    ):  # before torch 2.9 a CPU has no product that rounds its operands: the same values, at float32's speed
+        return out.addmm_(a.bfloat16().float(), b.bfloat16().float(), beta=beta)
     before = matmul.fp32_precision
     matmul.fp32_precision = "bf16"
     try:
-        return torch.mm(a, b)
+        return out.addmm_(a, b, beta=beta)
     finally:
         matmul.fp32_precision = before
 
 
-PRODUCTS: dict[str, Product] = {"float32": torch.mm, "bfloat16": _bfloat16_mm}
+PRODUCTS: dict[str, Product] = {"float32": _full, "bfloat16": _rounded}

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from drumlin.functional._covariance import covariance_of, log_constant
+from drumlin.functional._blocks import log_constant, log_determinant
 from drumlin.functional._fused import MixtureOptions, MixtureTerms, fused_mixture
 from drumlin.functional._numerics import compute_dtype, zero_tiny_gradients
 from drumlin.functional._products import PRODUCTS
@@ -56,17 +56,18 @@ def gm_logits(
         log_prior = _uniform_log_prior(means) if log_prior is None else log_prior.to(dtype)
         centre = means.detach().mean(0)
         z, means = z - centre, means - centre
-        mm = PRODUCTS[matmul]
-        constant = log_prior - log_constant(z.shape[1])
-        if log_var is None:
-            logits = mm(z, means.T) + (constant - 0.5 * means.square().sum(1)) - 0.5 * z.square().sum(1, keepdim=True)
-            return zero_tiny_gradients(logits)
-        log_var = log_var.to(dtype)
-        constant = constant - 0.5 * covariance_of(log_var).log_determinant(log_var, z.shape[1])
-        inverse = torch.exp(-log_var).expand_as(means)
-        scaled = inverse * means
-        logits = mm(z, scaled.T) - 0.5 * mm(z.square(), inverse.T) + (constant - 0.5 * (scaled * means).sum(1))
-        return zero_tiny_gradients(logits)
+        constant, inverse, scaled = log_prior - log_constant(z.shape[1]), means.new_ones(means.shape[0], 1), means
+        if log_var is not None:
+            log_var = log_var.to(dtype)
+            constant, inverse = constant - 0.5 * log_determinant(log_var, z.shape[1]), torch.exp(-log_var)
+            scaled = means * inverse
+        constant = constant - 0.5 * (scaled * means).sum(1)
+        product, half_square = PRODUCTS[matmul], 0.5 * z.square()
+        if inverse.shape[1] == 1:
+            logits = constant - half_square.sum(1, keepdim=True) * inverse.T
+        else:
+            logits = product(constant.repeat(z.shape[0], 1), half_square, -inverse.T)
+        return zero_tiny_gradients(product(logits, z, scaled.T))
 
 
 def mixture_terms(

@@ -62,6 +62,21 @@ class TrainingSettings:
     schedule: ScheduleSettings = ScheduleSettings()
 
 
+_TRAINING_DEFAULTS: dict[str, TrainingSettings] = {
+    "digits": TrainingSettings(epochs=20, batch_size=32, optimizer=OptimizerSettings(lr=0.05)),
+    "mnist": TrainingSettings(epochs=8, optimizer=OptimizerSettings(lr=0.05)),
+}
+
+
+def default_training(data: str) -> TrainingSettings:
+    """Return the training that suits the data set named by `data` (NAME or NAME:CLASSES), else the general default.
+
+    >>> default_training("digits:0-7").batch_size
+    32
+    """
+    return _TRAINING_DEFAULTS.get(data.partition(":")[0], TrainingSettings())
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """All that decides what a training run ends in."""

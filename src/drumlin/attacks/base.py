@@ -1,0 +1,159 @@
+"""What every attack shares: checks, batches, the model's mode, bounds and what is reported. A new attack fills one hook."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from drumlin.attacks.objective import Loss, Objective, Score, check_loss
+from drumlin.features import evaluation_mode
+from drumlin.model import Classifier
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """What an attack made of N images.
+
+    Attributes:
+        x: adversarial images (N, C, H, W) in [0, 1].
+        success: (N,) untargeted: the prediction is not y; targeted: it is the target.
+        l2: (N,) root mean square distortion ‖x−x_adv‖₂/√(CHW), in units of [0, 1].
+        linf: (N,) largest change of a pixel.
+        zero_gradient: (N,) whether the first gradient was exactly zero: a saturated loss fakes robustness.
+    """
+
+    x: Float[Tensor, "n c h w"]
+    success: Bool[Tensor, " n"]
+    l2: Float[Tensor, " n"]
+    linf: Float[Tensor, " n"]
+    zero_gradient: Bool[Tensor, " n"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(ABC):
+    """(classifier, x, y) → adversarial x.
+
+    The classifier is attacked in evaluation mode and in its own precision, and is left as it was: modes, buffers, parameters and
+    their gradients. Images stay in [0, 1] and in the attack's budget.
+
+    Raises:
+        ValueError: a hyperparameter out of range.
+    """
+
+    name: ClassVar[str]
+
+    loss: Loss = "ce"
+    """What is ascended for y, or descended for the target: ce, cross entropy without margin; head, the head's own loss with margin."""
+    score_weight: float = 1.0
+    """Nats of loss that a unit of the `score` given is worth, at least 0."""
+    batch_size: int = 500
+    """Images at once."""
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+        if not (math.isfinite(self.score_weight) and self.score_weight >= 0):
+            raise ValueError(f"score_weight must be a finite number of at least 0, got {self.score_weight}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
+    @property
+    def max_change(self) -> float:
+        """Budget: the largest change of a pixel; infinite where the attack has no such budget."""
+        return math.inf
+
+    @final
+    def __call__(
+        self,
+        classifier: Classifier,
+        x: Float[Tensor, "n c h w"],
+        y: Int[Tensor, " n"],
+        *,
+        target: Int[Tensor, " n"] | None = None,
+        score: Score | None = None,
+        generator: torch.Generator | None = None,
+    ) -> AttackResult:
+        """Attack images and report what came of it.
+
+        Args:
+            classifier: whom to fool.
+            x: images (N, C, H, W) in [0, 1].
+            y: true labels (N,). Images that are misclassified already count as successes of an untargeted attack.
+            target: classes (N,) to be taken for, other than y; None for an untargeted attack.
+            score: features → anomaly scores (N,), to be kept low at the same time (an adaptive attack): `detector.score`.
+            generator: of random choices, for attacks that make any.
+
+        Returns:
+            AttackResult, on the device of x.
+
+        Raises:
+            ValueError: images outside [0, 1]; a label or target out of range; a target that is the label; a score without graph.
+        """
+        _check(classifier, x, y, target)
+        device = next(classifier.parameters()).device
+        batches = zip(*(_split(tensor, self.batch_size, len(x)) for tensor in (x, y, target)), strict=True)
+        parts = []
+        with evaluation_mode(classifier):
+            for images, labels, targets in batches:
+                assert images is not None
+                assert labels is not None
+                objective = Objective(
+                    classifier,
+                    labels.to(device),
+                    None if targets is None else targets.to(device),
+                    loss=self.loss,
+                    score=score,
+                    score_weight=self.score_weight,
+                )
+                parts.append(self._attack(objective, images.detach().to(device), generator))
+        columns = zip(*parts, strict=True)
+        return AttackResult(*(torch.cat(column).to(x.device) for column in columns))
+
+    @abstractmethod
+    def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """Return adversarial images, not yet clipped, and whether each image's first gradient was exactly zero (N,)."""
+
+    def _attack(
+        self, objective: Objective, x: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        adversarial, zero_gradient = self._perturb(objective, x, generator)
+        with torch.no_grad():
+            change = (adversarial.detach() - x).clamp(-self.max_change, self.max_change)
+            adversarial = (x + change).clamp(0, 1)
+            success = objective.reached(adversarial)
+            change = (adversarial - x).flatten(1)
+            largest = change.abs().amax(1) if len(x) else change.new_zeros(0)
+            return adversarial, success, change.square().mean(1).sqrt(), largest, zero_gradient
+
+
+def _split(tensor: Tensor | None, size: int, total: int) -> list[Tensor | None]:
+    """Return batches of `tensor`, or as many Nones; one empty batch of nothing."""
+    return [None] * max(1, -(-total // size)) if tensor is None else list(torch.split(tensor, size))
+
+
+def _check(classifier: Classifier, x: Tensor, y: Tensor, target: Tensor | None) -> None:
+    if not x.is_floating_point() or x.ndim != 4:
+        raise ValueError(
+            f"x must be floating-point images (N, C, H, W) in [0, 1], got {x.dtype} of shape {tuple(x.shape)}"
+        )
+    if not bool(((x >= 0) & (x <= 1)).all()):
+        raise ValueError(f"x must lie in [0, 1], got values from {float(x.min())} to {float(x.max())}")
+    num_classes = classifier.head.num_classes
+    for name, classes in (("y", y), ("target", target)):
+        if classes is None:
+            continue
+        if classes.dtype != torch.int64 or classes.shape != x.shape[:1]:
+            raise ValueError(
+                f"{name} must be int64 classes of shape ({len(x)},), got {classes.dtype} of shape {tuple(classes.shape)}"
+            )
+        if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < num_classes:
+            low, high = int(classes.min()), int(classes.max())
+            raise ValueError(f"{name} must lie in 0..{num_classes - 1}, got {low if low < 0 else high}")
+    if target is not None and bool((same := target.cpu() == y.cpu()).any()):
+        first = int(same.nonzero()[0])
+        raise ValueError(f"target must differ from the true label y, got {int(y[first])} for both of sample {first}")

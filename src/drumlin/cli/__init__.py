@@ -1,0 +1,55 @@
+"""The command line: parse, call, print. One command a file; `drumlin --help` needs neither torch nor tyro."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import drumlin
+from drumlin._io import unknown
+
+COMMANDS: dict[str, str] = {
+    "demo": "train two models on small digits and show what each refuses, in about a minute",
+    "train": "train a classifier: any head on any backbone",
+    "evaluate": "error, calibration and geometry of a run, on its test images",
+    "detect": "how well scores tell test images from other sets, or from attacked ones",
+    "attack": "error of a run under an attack",
+    "calibrate": "make a run refuse, at a false-alarm rate of your choice",
+    "predict": "class, probability, p-value, accepted or refused, of image files",
+    "datasets": "list the data sets known by name, or download one",
+    "heads": "list the heads, or show one's settings",
+    "backbones": "list the backbones, or show one's settings",
+}
+"""Name → what it does. `drumlin.cli.NAME` has a function `run(words) -> exit code`."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code: 0, 2 for a user's error (one line on standard error), 130 for Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(drumlin.__version__)
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise unknown("command", words[0], COMMANDS)
+        return int(importlib.import_module(f"drumlin.cli.{words[0]}").run(words[1:]))
+    except (ValueError, ImportError, OSError) as error:
+        print(f"drumlin: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        hint = ": go on with the same command and --resume" if words[0] == "train" else ""
+        print(f"drumlin: interrupted{hint}", file=sys.stderr)
+        return 130
+
+
+def overview() -> str:
+    """Return what `drumlin --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {about}" for name, about in COMMANDS.items()]
+    usage = "usage: drumlin COMMAND [ARGUMENTS]      drumlin COMMAND --help      drumlin --version"
+    about = (drumlin.__doc__ or "").splitlines()[0]
+    return "\n".join([about, "", usage, "", *lines])

@@ -1,0 +1,37 @@
+"""`--attack NAME` with that attack's own flags, `--attack.epsilon 0.1`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import field, make_dataclass
+from typing import Any
+
+from drumlin.attacks import ATTACKS, Attack
+from drumlin.cli._parsing import choose, parse, take
+
+NO_ATTACK = "none"
+
+
+def parse_with_attack(command: type[Any], words: Sequence[str], *, name: str, default: str) -> tuple[Any, Attack | None]:
+    """Return the parsed `command` and the attack that `--attack` names, or None for "none"."""
+    chosen, rest = take(words, "--attack", default)
+    if chosen == NO_ATTACK:
+        return parse(command, rest, name=name, fixed="without --attack"), None
+    kind = ATTACKS[choose("attack", [chosen], [*ATTACKS])[0]]
+    flags = make_dataclass(command.__name__, [("attack", kind, field(default=kind()))], bases=(command,), kw_only=True)
+    flags.__doc__ = command.__doc__
+    parsed = parse(flags, rest, name=name, fixed=f"with --attack {chosen}")
+    return parsed, parsed.attack
+
+
+def label(attack: Attack) -> str:
+    """Return an attack's name with the settings that differ from their defaults, for records.
+
+    >>> from drumlin.attacks import FGSM
+    >>> label(FGSM(epsilon=0.3))
+    'fgsm(epsilon=0.3)'
+    """
+    fields = [item for item in dataclasses.fields(attack) if item.name != "batch_size"]
+    given = [f"{f.name}={getattr(attack, f.name)}" for f in fields if f.name == "epsilon" or getattr(attack, f.name) != f.default]
+    return f"{attack.name}({', '.join(given)})"

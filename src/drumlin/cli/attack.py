@@ -1,0 +1,29 @@
+"""drumlin attack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drumlin.cli._runs import RunFlags, report
+
+
+@dataclass(kw_only=True)
+class AttackFlags(RunFlags):
+    """Measure error, success and distortion under an attack (--attack NAME) on the test images."""
+
+    limit: int | None = None
+    """Only the first so many test images."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Attack, store and print."""
+    from drumlin.cli._attacks import label, parse_with_attack
+    from drumlin.tasks.robustness import robustness
+
+    flags, attack = parse_with_attack(AttackFlags, words, name="attack", default="fgsm")
+    if attack is None:
+        raise ValueError("--attack none leaves nothing to do: name an attack, e.g. --attack fgsm")
+    subject = flags.subject()
+    report(subject, robustness(subject, attack, label(attack), limit=flags.limit), "robustness")
+    return 0

@@ -1,0 +1,60 @@
+"""drumlin detect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drumlin.cli._parsing import choose
+from drumlin.cli._runs import RunFlags, report
+from drumlin.cli._tables import percent, table
+from drumlin.results import Record
+
+
+@dataclass(kw_only=True)
+class Detect(RunFlags):
+    """Measure how well scores tell the test images from other sets (--ood), or from attacked ones (--attack NAME)."""
+
+    ood: tuple[str, ...] = ()
+    """Sets the model has not seen: NAME, NAME:CLASSES, folder:PATH, noise or inverted."""
+    detectors: tuple[str, ...] = ()
+    """Detectors; by default all that fit the run's head."""
+    limit: int | None = None
+    """Only the first so many test images are attacked."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Measure, store, and print AUROC and FPR at 95% TPR a detector and set."""
+    from drumlin import load
+    from drumlin.cli._attacks import NO_ATTACK, label, parse_with_attack
+    from drumlin.detectors import detectors_for
+    from drumlin.tasks.detection import anomalous_features, detection, fit_detectors, refusal
+    from drumlin.tasks.robustness import attack_test_images
+
+    flags, attack = parse_with_attack(Detect, words, name="detect", default=NO_ATTACK)
+    subject = flags.subject()
+    known = detectors_for(subject.run.classifier.head)
+    names = choose("detector for this head", flags.detectors or known, known)
+    if not flags.ood and attack is None:
+        raise ValueError("nothing to detect: name sets with --ood (e.g. --ood noise inverted), or an attack with --attack fgsm")
+    anomalies = anomalous_features(subject, flags.ood, root=flags.data_root, download=flags.download)
+    if attack is not None:
+        anomalies[label(attack)] = attack_test_images(subject, attack, limit=flags.limit).features
+    result = detection(subject, anomalies, fit_detectors(subject, names))
+    result.store(subject.run.folder, "detection")
+    print(_table(result.records))
+    predictor = load(flags.run)
+    if predictor.detector is not None and predictor.conformal is not None:
+        print()
+        report(subject, refusal(subject, anomalies, predictor.detector, predictor.conformal), "refusal")
+    return 0
+
+
+def _table(records: Sequence[Record]) -> str:
+    values = {(r.detector, r.anomaly, r.metric): r for r in records}
+    rows = []
+    for detector, anomaly in dict.fromkeys((r.detector, r.anomaly) for r in records):
+        auroc, fpr = values[detector, anomaly, "auroc"], values[detector, anomaly, "fpr95"]
+        interval = f"{percent(auroc.ci_low)} to {percent(auroc.ci_high)}"
+        rows.append([detector, anomaly, percent(auroc.value), interval, percent(fpr.value)])
+    return table(["detector", "anomalies", "AUROC", "95% interval", "FPR at 95% TPR"], rows)

@@ -1,0 +1,96 @@
+"""drumlin train."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from drumlin.cli._parsing import parse, progress, take
+from drumlin.settings.backbones import backbone_settings, default_backbone
+from drumlin.settings.data import AugmentSettings, DataSettings, default_augment
+from drumlin.settings.heads import head_settings
+from drumlin.settings.run import RunSettings, TrainingSettings, default_training
+
+
+@dataclass(kw_only=True)
+class _Flags:
+    out: Path
+    """Folder of the run; made anew."""
+    data: str
+    """NAME, NAME:CLASSES (digits:0-7) or folder:PATH."""
+    data_root: str | None = None
+    """Folder of the data sets; by default DRUMLIN_DATA, else the user's cache folder."""
+    download: bool = False
+    """Download the data set if it is not there."""
+    holdout: float = 0.1
+    """Share of the training images set aside for calibration, stratified."""
+    holdout_max: int = 5000
+    """The most images to set aside."""
+    image_size: int | None = None
+    """Side in pixels that images are brought to."""
+    seed: int = 0
+    """Of weights, order, augmentation and hold-out."""
+    resume: bool = False
+    """Go on where the training in OUT was interrupted; settings must be the same, or not given at all."""
+    quiet: bool = False
+    """No progress."""
+
+
+def _flags(data: str, head: str, backbone: str) -> type[Any]:
+    """Return the dataclass of all flags that there are with this data set, head and backbone."""
+    import tyro
+
+    flat = tyro.conf.arg(name="")
+    augment, network = default_augment(data), backbone_settings(backbone)
+    # Named in the command already: a library's model has it as a setting without default.
+    hidden = {"model"} & {item.name for item in dataclasses.fields(network)}
+    network_type = tyro.conf.SuppressFixed[tyro.conf.Fixed[type(network)]] if hidden else type(network)
+    fields = [
+        ("training", Annotated[TrainingSettings, flat], field(default=default_training(data))),
+        ("augment", AugmentSettings, field(default=augment)),
+        ("head", type(head_settings(head)), field(default=head_settings(head))),
+        ("backbone", network_type, field(default=network)),
+    ]
+    made = make_dataclass("Train", fields, bases=(_Flags,), kw_only=True)
+    made.__doc__ = f"Train a classifier with --head {head} on --backbone {backbone}; other ones have other flags."
+    return made
+
+
+def run(words: Sequence[str]) -> int:
+    """Train, and say where the run is."""
+    from drumlin.training import Run, read_config, reporter, train
+
+    data, _ = take(words, "--data", "digits")
+    head, rest = take(words, "--head", "gm")
+    backbone, rest = take(rest, "--backbone", default_backbone(data))
+    if "--data" not in [word.partition("=")[0] for word in rest]:
+        rest = [*rest, "--data", data]
+    flags = parse(_flags(data, head, backbone), rest, name="train", fixed=f"with --head {head} --backbone {backbone}")
+    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    if flags.resume and given <= {"--out", "--resume", "--quiet", "--data-root", "--download"}:
+        settings = read_config(flags.out)
+        where = dataclasses.replace(settings.data, root=flags.data_root, download=flags.download)
+        settings = dataclasses.replace(settings, data=where)
+    else:
+        settings = RunSettings(
+            data=DataSettings(
+                name=flags.data,
+                root=flags.data_root,
+                download=flags.download,
+                holdout=flags.holdout,
+                holdout_max=flags.holdout_max,
+                image_size=flags.image_size,
+                augment=flags.augment,
+            ),
+            head=flags.head,
+            backbone=flags.backbone,
+            training=flags.training,
+            seed=flags.seed,
+        )
+    train(settings, flags.out, resume=flags.resume, reporter=reporter(quiet=flags.quiet))
+    assert Run(flags.out).finished
+    progress(f"trained: {flags.out}    next: drumlin evaluate {flags.out}; drumlin calibrate {flags.out} --false-alarm 0.01")
+    return 0

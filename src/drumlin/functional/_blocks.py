@@ -1,0 +1,135 @@
+"""Blocks of Gaussian classes against a batch of features: log joint densities, and their gradients.
+
+With centred features z and means μ, −d_nk = −½ (z_n−μ_k)ᵀ Λ_k⁻¹ (z_n−μ_k) is expanded into matrix products; nothing of size
+(N, K, D) exists. The three kinds of covariance differ in the width w of log-variances and squares alone: D for a diagonal; 1 for
+one variance a class, where the squares are summed over D; the identity has w = 1 and inverse variances of 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from drumlin.functional._products import Product
+
+
+def log_constant(dimension: int) -> float:
+    """Return (D/2) log 2π."""
+    return 0.5 * dimension * math.log(2 * math.pi)
+
+
+def log_determinant(log_var: Tensor, dimension: int) -> Tensor:
+    """Return log|Λ_k| (B,) as the sum of log-variances (B, w): the product of D variances would be 0 in float32."""
+    return log_var.sum(1) * (dimension / log_var.shape[1])
+
+
+@dataclass
+class Block:
+    """Some classes: their range, centred means (B, D), what follows from them, and the samples whose class is among them."""
+
+    part: slice
+    means: Tensor
+    scaled: Tensor
+    """Λ⁻¹μ (B, D)."""
+    inverse: Tensor
+    """Λ⁻¹ (B, w)."""
+    squares: Tensor
+    """μᵀΛ⁻¹μ (B,)."""
+    log_det: Tensor | None
+    log_prior: Tensor
+    rows: Tensor
+    columns: Tensor
+    """Row and column, in this block's part of (N, K), of the true class of each sample that has its class here."""
+
+
+def blocks(
+    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor, y: Tensor, size: int
+) -> Iterator[Block]:
+    """Yield blocks of at most `size` classes. One buffer serves all of them: done with one when the next is asked for."""
+    num_classes, dimension = means.shape
+    size = min(size, num_classes)
+    order = y.argsort()
+    many = size < num_classes
+    counts = torch.bincount(y // size, minlength=-(-num_classes // size)).tolist() if many else [y.shape[0]]
+    buffer = torch.empty_like(means[:size], memory_format=torch.contiguous_format)
+    ones = means.new_ones(size, 1)
+    for rows, start in zip(order.split(counts), range(0, num_classes, size), strict=True):
+        part = slice(start, min(start + size, num_classes))
+        centred = torch.sub(means[part], centre, out=buffer[: part.stop - start])
+        inverse, scaled, log_det = ones[: part.stop - start], centred, None
+        if log_var is not None:
+            inverse = log_var[part].neg().exp_()
+            scaled = centred * inverse
+            log_det = log_determinant(log_var[part], dimension)
+        squares = torch.linalg.vecdot(scaled, centred)
+        yield Block(part, centred, scaled, inverse, squares, log_det, log_prior[part], rows, y[rows] - start)
+
+
+@dataclass
+class Gradients:
+    """What a backward pass gathers; that of the features is `linear` − z ∘ `square`."""
+
+    linear: Tensor
+    square: Tensor
+    means: Tensor
+    log_var: Tensor | None
+    log_prior: Tensor
+
+
+class Features:
+    """A batch of centred features (N, D), with ½ z² as wide as the log-variances."""
+
+    def __init__(self, z: Tensor, log_var: Tensor | None, product: Product) -> None:
+        self.z = z
+        self.product = product
+        self.width = 1 if log_var is None else log_var.shape[1]
+        squares = torch.linalg.vecdot(z, z)[:, None] if self.width == 1 else z.square()
+        self.half_square = squares.mul_(0.5)
+
+    def log_joint(self, block: Block, out: Tensor) -> Tensor:
+        """Write log p(z, k) of a block's classes into `out` (N, B)."""
+        constant = (block.log_prior - log_constant(self.z.shape[1])).sub_(block.squares, alpha=0.5)
+        if block.log_det is not None:
+            constant.sub_(block.log_det, alpha=0.5)
+        if self.width == 1:  # an outer product
+            torch.addcmul(constant, self.half_square, block.inverse.T, value=-1, out=out)
+        else:
+            self.product(torch.sub(constant, 0.0, out=out), self.half_square.neg(), block.inverse.T)
+        return self.product(out, self.z, block.scaled.T)
+
+    def zero_gradients(self, means: Tensor, log_var: Tensor | None, log_prior: Tensor) -> Gradients:
+        """Return gradients for `backward` to fill, block by block."""
+        return Gradients(
+            torch.zeros_like(self.z),
+            torch.zeros_like(self.half_square),
+            torch.empty_like(means),
+            None if log_var is None else torch.empty_like(log_var),
+            torch.empty_like(log_prior),
+        )
+
+    def backward(self, h: Tensor, block: Block, into: Gradients) -> None:
+        """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant."""
+        self.product(into.linear, h, block.scaled)
+        into.square.addmm_(h, block.inverse) if self.width == 1 else self.product(into.square, h, block.inverse)
+        into.log_prior[block.part] = h.sum(0)
+        sums = into.log_prior[block.part, None]
+        # G = Hᵀz − sμ; ∂/∂μ = Λ⁻¹G and ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − ½sμ² − μG) − ½s, summed over D where w = 1
+        means = into.means[block.part]
+        self.product(torch.mul(block.means, sums, out=means), h.T, self.z, beta=-1)
+        if into.log_var is None:
+            return
+        log_var = into.log_var[block.part]
+        by_log_det = sums * (-0.5 * self.z.shape[1] / self.width)
+        if self.width == 1:
+            inner = (block.means * means).sum(1, keepdim=True)
+            inner.add_(torch.linalg.vecdot(block.means, block.means)[:, None] * sums, alpha=0.5)
+            torch.addmm(inner, h.T, self.half_square, beta=-1, out=log_var)
+        else:
+            torch.mul(block.means, block.means * sums, out=log_var)
+            self.product(log_var, h.T, self.half_square, beta=-0.5).addcmul_(block.means, means, value=-1)
+        torch.addcmul(by_log_det, log_var, block.inverse, out=log_var)
+        means.mul_(block.inverse)

@@ -1,0 +1,88 @@
+"""What tasks share: a run with the facts every record repeats, and what comes out of a task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drumlin import _io
+from drumlin._tensors import write_tensors
+from drumlin.data import ImageFiles, Images
+from drumlin.features import FeatureSet, extract
+from drumlin.results import Record, append, read
+from drumlin.training.runs import Run
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a task measured.
+
+    Attributes:
+        records: numbers, one a record.
+        arrays: maps, curves and scores by name, for plots; kept in the run's `arrays/`.
+    """
+
+    records: list[Record]
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+
+    def store(self, folder: Path, name: str) -> None:
+        """Append the records to the run's `results.jsonl`, and write the arrays to `arrays/NAME.safetensors`."""
+        if self.arrays:
+            write_tensors(folder / "arrays" / f"{name}.safetensors", self.arrays)
+        append(folder / "results.jsonl", self.records)
+
+
+class Subject:
+    """A finished run as the subject of measurements: its features, computed once, and the facts its records repeat.
+
+    Args:
+        run: the run.
+        recipe: name of the recipe that asks, None if a person does.
+        scale: "paper", "cpu" or "smoke".
+    """
+
+    def __init__(self, run: Run, *, recipe: str | None = None, scale: str = "cpu") -> None:
+        self.run = run
+        self._begin = time.perf_counter()
+        settings, environment = run.settings, _io.read_json(run.folder / "environment.json")
+        self._facts: dict[str, Any] = {
+            "run": run.identity,
+            "commit": environment["commit"],
+            "recipe": recipe,
+            "data": settings.data.name,
+            "head": settings.head.name,
+            "backbone": settings.backbone.name,
+            "seed": settings.seed,
+            "scale": scale,
+            "environment": {
+                "python": environment["python"],
+                **{name: version for name, version in environment["versions"].items() if version is not None},
+                "processor": environment["processor"],
+            },
+        }
+
+    def features(self, images: Images | ImageFiles) -> FeatureSet:
+        """Return the features of `images`, cached in the run."""
+        return extract(self.run.classifier, images, cache=self.run.features)
+
+    def record(self, task: str, metric: str, value: float, **others: Any) -> Record:
+        """Return a record of this run; `others` are further fields of `Record`."""
+        seconds = time.perf_counter() - self._begin
+        return Record(task=task, metric=metric, value=float(value), wall_seconds=seconds, **self._facts, **others)
+
+
+def stored_records(run: Run) -> list[Record]:
+    """Return all records in the run's `results.jsonl`; none if there is no such file."""
+    path = run.folder / "results.jsonl"
+    return read(path) if path.is_file() else []
+
+
+def as_arrays(values: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return arrays and tensors as tensors, for `TaskResult.arrays`."""
+    return {name: torch.as_tensor(value).detach().cpu() for name, value in values.items()}

@@ -1,0 +1,101 @@
+"""How a classifier fares under an attack, and the attacked images for detectors to find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from drumlin import _io
+from drumlin._tensors import read_tensors, write_tensors
+from drumlin.attacks import Attack, AttackResult
+from drumlin.data import ImageFiles, Images
+from drumlin.features import FeatureSet, evaluation_mode, feature_set
+from drumlin.metrics.intervals import wilson
+from drumlin.tasks.base import Subject, TaskResult, as_arrays
+
+TASK = "robustness"
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """Features of attacked test images, and what the attack did to them, a value a sample."""
+
+    features: FeatureSet
+    success: Tensor
+    l2: Tensor
+    linf: Tensor
+    zero_gradient: Tensor
+
+
+def attack_test_images(subject: Subject, attack: Attack, *, limit: int | None = None, seed: int = 0) -> Attacked:
+    """Attack the test images (the first `limit` of them) and return their features; cached in the run.
+
+    Args:
+        subject: the run.
+        attack: untargeted.
+        limit: number of images; None for all.
+        seed: of the attack's own randomness.
+    """
+    run = subject.run
+    images = run.test_images()
+    if limit is not None:
+        images = images.subset(slice(0, limit)) if isinstance(images, Images) else images.subset(range(limit))
+    request = [repr(attack), seed, images.fingerprint, _io.hash_file(run.folder / "model.safetensors")]
+    cache = run.features / f"attacked-{_io.hash_json(request)[:32]}.safetensors"
+    try:
+        tensors, _ = read_tensors(cache)
+    except (FileNotFoundError, ValueError):
+        tensors = _attack(subject, attack, images, seed)
+        write_tensors(cache, tensors)
+    features = FeatureSet(tensors["z"], tensors["logits"], tensors["y"])
+    return Attacked(features, *(tensors[name] for name in ("success", "l2", "linf", "zero_gradient")))
+
+
+def _attack(subject: Subject, attack: Attack, images: Images | ImageFiles, seed: int) -> dict[str, Tensor]:
+    classifier = subject.run.classifier
+    generator = torch.Generator().manual_seed(seed)
+    parts: dict[str, list[Tensor]] = {}
+    for x, y in images.batches(500):
+        result: AttackResult = attack(classifier, x, y, generator=generator)
+        with torch.no_grad(), evaluation_mode(classifier):
+            features = feature_set(classifier, result.x, y)
+        measured = {name: getattr(result, name) for name in ("success", "l2", "linf", "zero_gradient")}
+        for name, value in {"z": features.z, "logits": features.logits, "y": y, **measured}.items():
+            parts.setdefault(name, []).append(value)
+    return {name: torch.cat(values) for name, values in parts.items()}
+
+
+def robustness(subject: Subject, attack: Attack, label: str, *, limit: int | None = None) -> TaskResult:
+    """Measure error, success, distortion and the share of exactly zero gradients under an untargeted attack.
+
+    Distortion is the root mean square over pixels of the change, in units of 0..1; the mean is over successful attacks.
+    A large share of zero gradients means that a saturated loss hides the model's weakness from this attack.
+
+    Args:
+        subject: the run.
+        attack: untargeted.
+        label: what the records call it, e.g. "fgsm(epsilon=0.1)".
+        limit: number of test images; None for all.
+    """
+    attacked = attack_test_images(subject, attack, limit=limit)
+    n, y = len(attacked.features), attacked.features.y
+    assert y is not None
+    wrong, won = int((attacked.features.prediction != y).sum()), int(attacked.success.sum())
+    facts = {"split": "test", "anomaly": label, "n": n}
+    records = [
+        subject.record(TASK, metric, count / n, unit="fraction", ci_low=low, ci_high=high, **facts)
+        for metric, count in (
+            ("error", wrong),
+            ("success", won),
+            ("zero-gradient", int(attacked.zero_gradient.sum())),
+        )
+        for low, high in [wilson(count, n)]
+    ]
+    if won:
+        distance = float(attacked.l2[attacked.success].mean())
+        records.append(
+            subject.record(TASK, "distortion", distance, unit="RMS of pixels in 0..1", **(facts | {"n": won}))
+        )
+    return TaskResult(records, as_arrays({"success": attacked.success, "l2": attacked.l2}))
