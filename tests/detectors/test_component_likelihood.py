@@ -106,7 +106,7 @@ def test_a_subclass_of_a_known_head_works(sample):
 def test_unknown_heads_are_refused_with_what_works(sample):
     head = UnknownHead()
     f = sample(head)
-    with pytest.raises(ValueError, match="'component-likelihood' is not defined for a UnknownHead.*msp, max-logit"):
+    with pytest.raises(ValueError, match=r"'component-likelihood' is not defined for a UnknownHead.*msp, max-logit"):
         ComponentLikelihood().fit(f, head=head)
     with pytest.raises(ValueError, match="no likelihood of a class is known for a UnknownHead"):
         negative_class_likelihood(head, f.z, f.y)

@@ -34,7 +34,8 @@ def test_slow_loop_conditional_on_each_class(mixture, sample, bandwidth):
 @pytest.mark.parametrize("bandwidth", [0.5, 2.0])
 def test_scikit_learn_agrees_up_to_the_constant_of_its_normalisation(mixture, sample, bandwidth):
     train, test = sample(mixture, n=300), sample(mixture, n=30, seed=1)
-    theirs = KernelDensity(bandwidth=bandwidth).fit(train.z[train.y == 2].double().numpy())
+    # One leaf: over several, scikit-learn 1.9 prunes what it should not, and is off by up to 10 nats in the tails.
+    theirs = KernelDensity(bandwidth=bandwidth, leaf_size=1000).fit(train.z[train.y == 2].double().numpy())
     constant = 4 * math.log(bandwidth * math.sqrt(2 * math.pi))
     expected = -theirs.score_samples(test.z.double().numpy()) - constant
     ours = KDensity(bandwidth=bandwidth).fit(train).score(test, torch.full((30,), 2))
@@ -156,7 +157,7 @@ def test_a_class_without_training_features_is_named(mixture, sample):
     f = sample(mixture)
     y = f.y.clone()
     y[y == 1] = 0
-    with pytest.raises(ValueError, match="no training features of class 1: .* each of the 3 classes"):
+    with pytest.raises(ValueError, match=r"no training features of class 1: .* each of the 3 classes"):
         KDensity().fit(FeatureSet(f.z, f.logits, y))
 
 
@@ -168,7 +169,7 @@ def test_bandwidth_out_of_range(bandwidth):
 
 def test_no_bandwidth_from_features_that_coincide(mixture, sample):
     f = sample(mixture)
-    with pytest.raises(ValueError, match="no bandwidth can be chosen.*give a bandwidth"):
+    with pytest.raises(ValueError, match=r"no bandwidth can be chosen.*give a bandwidth"):
         KDensity().fit(FeatureSet(torch.zeros_like(f.z), f.logits, f.y))
     f = f.subset(torch.arange(3))  # one a class
     with pytest.raises(ValueError, match="no bandwidth can be chosen"):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.problems import random_problem
 
 from drumlin.functional import mixture_terms
+from reference.problems import random_problem
 
 pytestmark = pytest.mark.filterwarnings("error")
 problems = st.builds(

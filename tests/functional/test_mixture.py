@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from reference import mixture as reference
-from reference.problems import random_problem
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from drumlin.functional import gm_logits, gm_loss, lgm_loss, mixture_terms
+from reference import mixture as reference
+from reference.problems import random_problem
 
 COVARIANCES = ("identity", "isotropic", "diagonal")
 LIKELIHOODS = ("component", "mixture_bound")

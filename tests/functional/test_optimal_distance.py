@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from reference.problems import random_problem
 
 from drumlin.functional import gm_optimal_distance, mixture_terms
+from reference.problems import random_problem
 
 
 def test_by_hand():

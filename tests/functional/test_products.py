@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from reference.problems import random_problem
 
 from drumlin.functional import gm_logits, mixture_terms
 from drumlin.functional._products import PRODUCTS
+from reference.problems import random_problem
 
 UNIT = 2.0**-8
 """Half a unit in the last place of bfloat16, relative."""

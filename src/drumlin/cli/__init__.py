@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[0] not in COMMANDS:
             raise unknown("command", words[0], COMMANDS)
         return int(importlib.import_module(f"drumlin.cli.{words[0]}").run(words[1:]))
+    except BrokenPipeError:  # the reader has gone, as in `drumlin ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, ImportError, OSError) as error:
         print(f"drumlin: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

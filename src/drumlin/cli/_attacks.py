@@ -13,7 +13,9 @@ from drumlin.cli._parsing import choose, parse, take
 NO_ATTACK = "none"
 
 
-def parse_with_attack(command: type[Any], words: Sequence[str], *, name: str, default: str) -> tuple[Any, Attack | None]:
+def parse_with_attack(
+    command: type[Any], words: Sequence[str], *, name: str, default: str
+) -> tuple[Any, Attack | None]:
     """Return the parsed `command` and the attack that `--attack` names, or None for "none"."""
     chosen, rest = take(words, "--attack", default)
     if chosen == NO_ATTACK:
@@ -21,7 +23,7 @@ def parse_with_attack(command: type[Any], words: Sequence[str], *, name: str, de
     kind = ATTACKS[choose("attack", [chosen], [*ATTACKS])[0]]
     flags = make_dataclass(command.__name__, [("attack", kind, field(default=kind()))], bases=(command,), kw_only=True)
     flags.__doc__ = command.__doc__
-    parsed = parse(flags, rest, name=name, fixed=f"with --attack {chosen}")
+    parsed: Any = parse(flags, rest, name=name, fixed=f"with --attack {chosen}")
     return parsed, parsed.attack
 
 
@@ -33,5 +35,9 @@ def label(attack: Attack) -> str:
     'fgsm(epsilon=0.3)'
     """
     fields = [item for item in dataclasses.fields(attack) if item.name != "batch_size"]
-    given = [f"{f.name}={getattr(attack, f.name)}" for f in fields if f.name == "epsilon" or getattr(attack, f.name) != f.default]
+    given = [
+        f"{f.name}={getattr(attack, f.name)}"
+        for f in fields
+        if f.name == "epsilon" or getattr(attack, f.name) != f.default
+    ]
     return f"{attack.name}({', '.join(given)})"

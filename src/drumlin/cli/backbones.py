@@ -29,6 +29,10 @@ def run(words: Sequence[str]) -> int:
         print(show_settings(backbone_settings(flags.name), prefix="--backbone."))
         return 0
     kinds = {**BACKBONES, **{f"{library}:MODEL": kind for library, kind in LIBRARIES.items()}}
-    print(table(["backbone", "what it is"], [[name, (kind.__doc__ or "").splitlines()[0]] for name, kind in kinds.items()]))
+    print(
+        table(
+            ["backbone", "what it is"], [[name, (kind.__doc__ or "").splitlines()[0]] for name, kind in kinds.items()]
+        )
+    )
     print("\nsettings of one: drumlin backbones NAME")
     return 0

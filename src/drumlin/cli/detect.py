@@ -36,7 +36,9 @@ def run(words: Sequence[str]) -> int:
     known = detectors_for(subject.run.classifier.head)
     names = choose("detector for this head", flags.detectors or known, known)
     if not flags.ood and attack is None:
-        raise ValueError("nothing to detect: name sets with --ood (e.g. --ood noise inverted), or an attack with --attack fgsm")
+        raise ValueError(
+            "nothing to detect: name sets with --ood (e.g. --ood noise inverted), or an attack with --attack fgsm"
+        )
     anomalies = anomalous_features(subject, flags.ood, root=flags.data_root, download=flags.download)
     if attack is not None:
         anomalies[label(attack)] = attack_test_images(subject, attack, limit=flags.limit).features

@@ -65,7 +65,12 @@ def _predict(predictor: Predictor, paths: Sequence[Path]) -> list[_Row]:
     prediction = predictor.predict(torch.stack(images).float() / 255)
     assert prediction.p_value is not None
     assert prediction.accepted is not None
-    columns = (prediction.names, prediction.probability.tolist(), prediction.p_value.tolist(), prediction.accepted.tolist())
+    columns = (
+        prediction.names,
+        prediction.probability.tolist(),
+        prediction.p_value.tolist(),
+        prediction.accepted.tolist(),
+    )
     return [
         {"image": str(path), "class": name, "probability": probability, "p_value": p_value, "accepted": accepted}
         for path, name, probability, p_value, accepted in zip(paths, *columns, strict=True)
@@ -74,7 +79,13 @@ def _predict(predictor: Predictor, paths: Sequence[Path]) -> list[_Row]:
 
 def _as_table(rows: Sequence[_Row]) -> None:
     cells = [
-        [r["image"], r["class"], f"{r['probability']:.4f}", f"{r['p_value']:.4f}", "accepted" if r["accepted"] else "REFUSED"]
+        [
+            r["image"],
+            r["class"],
+            f"{r['probability']:.4f}",
+            f"{r['p_value']:.4f}",
+            "accepted" if r["accepted"] else "REFUSED",
+        ]
         for r in rows
     ]
     print(table(["image", "class", "probability", "p-value", "answer"], cells))

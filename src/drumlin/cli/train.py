@@ -19,7 +19,7 @@ from drumlin.settings.run import RunSettings, TrainingSettings, default_training
 class _Flags:
     out: Path
     """Folder of the run; made anew."""
-    data: str
+    data: str = "digits"
     """NAME, NAME:CLASSES (digits:0-7) or folder:PATH."""
     data_root: str | None = None
     """Folder of the data sets; by default DRUMLIN_DATA, else the user's cache folder."""
@@ -45,14 +45,11 @@ def _flags(data: str, head: str, backbone: str) -> type[Any]:
 
     flat = tyro.conf.arg(name="")
     augment, network = default_augment(data), backbone_settings(backbone)
-    # Named in the command already: a library's model has it as a setting without default.
-    hidden = {"model"} & {item.name for item in dataclasses.fields(network)}
-    network_type = tyro.conf.SuppressFixed[tyro.conf.Fixed[type(network)]] if hidden else type(network)
     fields = [
         ("training", Annotated[TrainingSettings, flat], field(default=default_training(data))),
         ("augment", AugmentSettings, field(default=augment)),
         ("head", type(head_settings(head)), field(default=head_settings(head))),
-        ("backbone", network_type, field(default=network)),
+        ("backbone", type(network), field(default=network)),
     ]
     made = make_dataclass("Train", fields, bases=(_Flags,), kw_only=True)
     made.__doc__ = f"Train a classifier with --head {head} on --backbone {backbone}; other ones have other flags."
@@ -66,8 +63,6 @@ def run(words: Sequence[str]) -> int:
     data, _ = take(words, "--data", "digits")
     head, rest = take(words, "--head", "gm")
     backbone, rest = take(rest, "--backbone", default_backbone(data))
-    if "--data" not in [word.partition("=")[0] for word in rest]:
-        rest = [*rest, "--data", data]
     flags = parse(_flags(data, head, backbone), rest, name="train", fixed=f"with --head {head} --backbone {backbone}")
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
     if flags.resume and given <= {"--out", "--resume", "--quiet", "--data-root", "--download"}:
@@ -92,5 +87,7 @@ def run(words: Sequence[str]) -> int:
         )
     train(settings, flags.out, resume=flags.resume, reporter=reporter(quiet=flags.quiet))
     assert Run(flags.out).finished
-    progress(f"trained: {flags.out}    next: drumlin evaluate {flags.out}; drumlin calibrate {flags.out} --false-alarm 0.01")
+    progress(
+        f"trained: {flags.out}    next: drumlin evaluate {flags.out}; drumlin calibrate {flags.out} --false-alarm 0.01"
+    )
     return 0

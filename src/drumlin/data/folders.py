@@ -156,6 +156,25 @@ def scan_unlabelled(path: Path) -> Tree:
     )
 
 
+def find_images(places: Sequence[Path]) -> list[Path]:
+    """Return files as they are named, and the images in and below folders, sorted by name.
+
+    Raises:
+        ValueError: a place that does not exist, or a folder without images.
+    """
+    found: list[Path] = []
+    for place in places:
+        if place.is_file():
+            found.append(place)
+            continue
+        names = _images(place) if place.is_dir() else []
+        if not names:
+            why = "holds no images" if place.is_dir() else "does not exist"
+            raise ValueError(f"{place} {why}; give image files, or folders of them")
+        found += [place / name for name in names]
+    return found
+
+
 def is_flat(path: Path) -> bool:
     """Return whether `path` is a folder without folders in it (hidden ones aside)."""
     return not _folders(_existing(path))

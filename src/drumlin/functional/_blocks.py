@@ -57,7 +57,7 @@ def blocks(
     counts = torch.bincount(y // size, minlength=-(-num_classes // size)).tolist() if many else [y.shape[0]]
     buffer = torch.empty_like(means[:size], memory_format=torch.contiguous_format)
     ones = means.new_ones(size, 1)
-    for rows, start in zip(order.split(counts), range(0, num_classes, size), strict=True):
+    for rows, start in zip(torch.split(order, counts), range(0, num_classes, size), strict=True):
         part = slice(start, min(start + size, num_classes))
         centred = torch.sub(means[part], centre, out=buffer[: part.stop - start])
         inverse, scaled, log_det = ones[: part.stop - start], centred, None
@@ -71,13 +71,12 @@ def blocks(
 
 @dataclass
 class Gradients:
-    """What a backward pass gathers; that of the features is `linear` − z ∘ `square`."""
+    """What a backward pass gathers over blocks; the gradient of the features is `linear` − z ∘ `square`."""
 
     linear: Tensor
     square: Tensor
     means: Tensor
     log_var: Tensor | None
-    log_prior: Tensor
 
 
 class Features:
@@ -91,32 +90,29 @@ class Features:
         self.half_square = squares.mul_(0.5)
 
     def log_joint(self, block: Block, out: Tensor) -> Tensor:
-        """Write log p(z, k) of a block's classes into `out` (N, B)."""
-        constant = (block.log_prior - log_constant(self.z.shape[1])).sub_(block.squares, alpha=0.5)
+        """Write log p(z, k) + (D/2) log 2π of a block's classes into `out` (N, B): without the constant, less is rounded off."""
+        constant = torch.sub(block.log_prior, block.squares, alpha=0.5)
         if block.log_det is not None:
             constant.sub_(block.log_det, alpha=0.5)
         if self.width == 1:  # an outer product
             torch.addcmul(constant, self.half_square, block.inverse.T, value=-1, out=out)
         else:
-            self.product(torch.sub(constant, 0.0, out=out), self.half_square.neg(), block.inverse.T)
+            self.product(out.copy_(constant), self.half_square.neg(), block.inverse.T)
         return self.product(out, self.z, block.scaled.T)
 
-    def zero_gradients(self, means: Tensor, log_var: Tensor | None, log_prior: Tensor) -> Gradients:
+    def zero_gradients(self, means: Tensor, log_var: Tensor | None) -> Gradients:
         """Return gradients for `backward` to fill, block by block."""
         return Gradients(
             torch.zeros_like(self.z),
             torch.zeros_like(self.half_square),
             torch.empty_like(means),
             None if log_var is None else torch.empty_like(log_var),
-            torch.empty_like(log_prior),
         )
 
-    def backward(self, h: Tensor, block: Block, into: Gradients) -> None:
-        """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant."""
+    def backward(self, h: Tensor, sums: Tensor, block: Block, into: Gradients) -> None:
+        """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant; `sums` (B, 1) are H's by column."""
         self.product(into.linear, h, block.scaled)
         into.square.addmm_(h, block.inverse) if self.width == 1 else self.product(into.square, h, block.inverse)
-        into.log_prior[block.part] = h.sum(0)
-        sums = into.log_prior[block.part, None]
         # G = Hᵀz − sμ; ∂/∂μ = Λ⁻¹G and ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − ½sμ² − μG) − ½s, summed over D where w = 1
         means = into.means[block.part]
         self.product(torch.mul(block.means, sums, out=means), h.T, self.z, beta=-1)

@@ -65,7 +65,7 @@ class _FusedMixture(torch.autograd.Function):
             own_log_var = log_var[y]
             own_log_det, pulled = log_determinant(own_log_var, dimension), offset * own_log_var.neg().exp_()
         own_distance = torch.linalg.vecdot(pulled, offset).mul_(0.5)
-        own_joint = log_prior[y] - own_log_det * 0.5 - log_constant(dimension) - own_distance
+        own_joint = log_prior[y] - own_log_det * 0.5 - own_distance  # like every joint here, without (D/2) log 2π
 
         size = options.class_chunk or (num_classes if z.is_cuda else _CACHE_BLOCK)
         logits = None if options.class_chunk else z.new_empty(len(y), num_classes)
@@ -80,13 +80,14 @@ class _FusedMixture(torch.autograd.Function):
             log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
             if logits is not None:
                 posteriors.append(posterior)
+                joint.sub_(log_constant(dimension))
             if options.bound:
                 bound.add(block)
 
         # Until here classes other than y; on a tie the lower index wins, as in argmax.
         prediction = torch.where((own_joint > best) | ((own_joint == best) & (y < prediction)), y, prediction)
         if logits is not None:
-            logits.scatter_(1, y[:, None], own_joint[:, None])
+            logits.scatter_(1, y[:, None], own_joint[:, None] - log_constant(dimension))
 
         # Cross entropy with the margin on the true class alone: log(1 + Σ_{k≠y} p_k / p_y), which does not cancel.
         others = torch.stack(log_sums).logsumexp(0)
@@ -109,47 +110,50 @@ class _FusedMixture(torch.autograd.Function):
                 "the fused mixture loss can be differentiated once only; for second derivatives (create_graph=True) build the"
                 " loss from head.logits(z) or gm_logits, which can be differentiated twice"
             )
-        by_loss, by_likelihood = grads[0], grads[1]
-        options: MixtureOptions = ctx.options
-        z, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = ctx.saved_tensors
-        num_blocks = -(-means.shape[0] // ctx.size)
-        log_sums, posteriors = kept[:num_blocks], kept[num_blocks:]
-        features = Features(z - centre, log_var, PRODUCTS[options.matmul])
-        negligible = smallest_useful(z.dtype)
+        with torch.autocast(device_type=grads[0].device.type, enabled=False):
+            return _gradients(ctx, grads[0], grads[1])
 
-        # The normaliser includes the margin; 1 − p_y does not cancel.
-        log_normaliser = torch.logaddexp(others, own_joint)
-        pull = hardshrink(by_loss * torch.sigmoid(others - own_joint), negligible)
-        into = features.zero_gradients(means, log_var, log_prior)
-        for number, block in enumerate(blocks(means, log_var, log_prior, centre, y, ctx.size)):
-            posterior = posteriors[number] if posteriors else _others(features, block, None)[1]
-            share = (log_sums[number] - log_normaliser).exp_().mul_(by_loss)
-            h = hardshrink(
-                posterior * share[:, None], negligible
-            )  # 0 for the true class, which is differentiated below
-            if options.bound:
-                h.addr_(by_likelihood, block.log_prior.exp(), alpha=-2)
-            features.backward(h, block, into)
-        grad_z = into.linear.addcmul_(features.z, into.square, value=-1)
-        grad_log_prior = into.log_prior
-        if options.bound:  # there the prior is held constant
-            grad_log_prior.add_(log_prior.exp() * by_likelihood.sum(), alpha=2)
 
-        # The true class: its distance d counts −(1 + α) d in the cross entropy, and d in the component term.
-        component = torch.zeros_like(by_likelihood) if options.bound else by_likelihood
-        by_distance = (pull * (1 + options.factor) + component)[:, None]
-        push = by_distance * pulled
-        grad_z += push
-        into.means.index_add_(0, y, push, alpha=-1)
-        if into.log_var is not None:
-            dimension, width = z.shape[1], features.width
-            own = (
-                torch.sub((pull + component)[:, None], push * offset).mul_(0.5)
-                if width > 1
-                else ((pull + component)[:, None] * dimension - torch.linalg.vecdot(push, offset)[:, None]).mul_(0.5)
-            )
-            into.log_var.index_add_(0, y, own)
-        return grad_z, None, into.means, into.log_var, grad_log_prior.index_add_(0, y, pull, alpha=-1), None
+def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor | None, ...]:
+    """Return the gradients of `_FusedMixture.forward`'s inputs."""
+    options: MixtureOptions = ctx.options
+    z, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = ctx.saved_tensors
+    num_blocks = -(-means.shape[0] // ctx.size)
+    log_sums, posteriors = kept[:num_blocks], kept[num_blocks:]
+    features = Features(z - centre, log_var, PRODUCTS[options.matmul])
+    negligible = smallest_useful(z.dtype)
+
+    # The normaliser includes the margin; 1 − p_y does not cancel.
+    log_normaliser = torch.logaddexp(others, own_joint)
+    pull = hardshrink(by_loss * torch.sigmoid(others - own_joint), negligible)
+    into = features.zero_gradients(means, log_var)
+    by_log_prior = torch.empty_like(log_prior)
+    by_bound = by_likelihood.sum() * -2
+    for number, block in enumerate(blocks(means, log_var, log_prior, centre, y, ctx.size)):
+        posterior = posteriors[number] if posteriors else _others(features, block, None)[1]
+        share = (log_sums[number] - log_normaliser).exp_().mul_(by_loss)
+        h = hardshrink(posterior * share[:, None], negligible)  # 0 for the true class, which comes below
+        sums = by_log_prior[block.part] = h.sum(0)
+        if options.bound:  # Σ_k p_k (2 d_k + log|Λ_k|) with p_k held constant
+            prior = block.log_prior.exp()
+            h.addr_(by_likelihood, prior, alpha=-2)
+            sums = sums + by_bound * prior
+        features.backward(h, sums[:, None], block, into)
+    grad_z = into.linear.addcmul_(features.z, into.square, value=-1)
+
+    # The true class: its distance d counts −(1 + α) d in the cross entropy, and d in the component term.
+    component = torch.zeros_like(by_likelihood) if options.bound else by_likelihood
+    by_distance = (pull * (1 + options.factor) + component)[:, None]
+    push = by_distance * pulled
+    grad_z += push
+    into.means.index_add_(0, y, push, alpha=-1)
+    if into.log_var is not None:
+        by_log_det, half = (pull + component)[:, None], push * offset
+        if features.width == 1:
+            by_log_det, half = by_log_det * z.shape[1], half.sum(1, keepdim=True)
+        own = (by_log_det - half).mul_(0.5)
+        into.log_var.index_add_(0, y, own)
+    return grad_z, None, into.means, into.log_var, by_log_prior.index_add_(0, y, pull, alpha=-1), None
 
 
 def _others(features: Features, block: Block, logits: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,8 @@ def first_maximum(x: Tensor, group: int = 32) -> tuple[Tensor, Tensor]:
     if x.is_cuda or num_groups < 4:
         top, index = x.max(1)
         return top, index
-    groups, rest = x[:, : num_groups * group].unflatten(1, (num_groups, group)), x[:, num_groups * group :]
+    rest = x[:, num_groups * group :]
+    groups = x[:, : num_groups * group].view(-1, num_groups, group)
     top, best = groups.amax(2).max(1)
     index = groups[torch.arange(x.shape[0], device=x.device), best].argmax(1) + best * group
     if rest.shape[1]:

@@ -1,0 +1,1 @@
+"""What to run and measure together: one module a paper or purpose."""

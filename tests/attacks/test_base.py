@@ -1,0 +1,231 @@
+"""What every attack must do. A new one joins by being in ATTACKS."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from drumlin.attacks import ATTACKS, Attack, create_attack
+
+
+@pytest.fixture(params=list(ATTACKS))
+def attack(request):
+    return create_attack(request.param)
+
+
+def state(classifier):
+    return {name: value.clone() for name, value in classifier.state_dict().items()}
+
+
+def test_name_and_documentation(attack):
+    kind = type(attack)
+    assert ATTACKS[attack.name] is kind
+    assert "Source:" in kind.__doc__
+    assert ">>>" in kind.__doc__
+    assert dataclasses.fields(kind)
+    assert all(field.kw_only for field in dataclasses.fields(kind))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        attack.batch_size = 3
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("head", ["softmax", "gm"])
+def test_bounds_budget_and_what_is_reported(attack, network, images, head, precision):
+    x, y = images
+    x = x.clone()
+    x[0], x[1] = 0.0, 1.0  # at the bounds already
+    classifier = network(head, precision)
+    result = attack(classifier, x, y)
+    assert result.x.dtype == x.dtype
+    assert result.x.min() >= 0
+    assert result.x.max() <= 1
+    change = (result.x - x).flatten(1)
+    assert change.abs().max() > 0
+    assert change.abs().max() <= attack.max_change + 1e-7
+    torch.testing.assert_close(result.linf, change.abs().amax(1))
+    torch.testing.assert_close(result.l2, change.norm(dim=1) / 8)  # √(1·8·8)
+    assert torch.equal(result.success, classifier(result.x).argmax(1) != y)
+
+
+def test_it_fools(attack, network, images):
+    x, _ = images
+    classifier = network("softmax")
+    prediction = classifier(x).argmax(1)
+    assert len(prediction.unique()) > 1
+    assert attack(classifier, x, prediction).success.float().mean() > 0.5
+
+
+def test_targeted_success_and_progress(attack, network, images):
+    x, _ = images
+    classifier = network("softmax")
+    y = classifier(x).argmax(1)
+    target = (y + 1) % 3
+    result = attack(classifier, x, y, target=target)
+    assert torch.equal(result.success, classifier(result.x).argmax(1) == target)
+
+    def posterior(images):
+        return classifier(images).softmax(1).gather(1, target[:, None])
+
+    assert (posterior(result.x) > posterior(x)).float().mean() > 0.8
+
+
+@pytest.mark.parametrize("loss", ["ce", "head"])
+def test_the_classifier_is_left_as_it_was(attack, network, images, loss):
+    x, y = images
+    classifier = network("gm", warmup_steps=7)
+    classifier.train()
+    classifier.backbone.trunk.stage1[1].eval()  # a mixture of modes, as with a frozen layer
+    classifier.backbone.linear.weight.requires_grad_(False)
+    classifier.head.means.grad = torch.ones_like(classifier.head.means)
+    modes = [module.training for module in classifier.modules()]
+    needs = [parameter.requires_grad for parameter in classifier.parameters()]
+    before = state(classifier)
+    dataclasses.replace(attack, loss=loss)(classifier, x, y)
+    assert [module.training for module in classifier.modules()] == modes
+    assert [parameter.requires_grad for parameter in classifier.parameters()] == needs
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+    for name, parameter in classifier.named_parameters():
+        expected = torch.ones_like(parameter) if name == "head.means" else None
+        assert parameter.grad is None if expected is None else torch.equal(parameter.grad, expected)
+
+
+def test_it_attacks_the_classifier_in_evaluation_mode(attack, network, images):
+    x, y = images
+    classifier = network("gm", margin=3.0)
+    expected = attack(classifier, x, y).x
+    assert torch.equal(attack(classifier.train(), x, y).x, expected)
+
+
+def test_modes_come_back_after_an_error(attack, network, images):
+    x, y = images
+    classifier = network().train()
+    with pytest.raises(ZeroDivisionError):
+        attack(classifier, x, y, score=lambda features: 1 / 0)
+    assert classifier.training
+    assert classifier.backbone.training
+
+
+def test_inputs_are_left_alone_and_results_have_no_graph(attack, network, images):
+    x, y = images
+    leaf = x.clone().requires_grad_()
+    result = attack(network(), leaf, y)
+    assert torch.equal(leaf, x)
+    assert leaf.grad is None
+    assert not any(getattr(result, field.name).requires_grad for field in dataclasses.fields(result))
+
+
+def test_works_under_no_grad(attack, network, images):
+    x, y = images
+    classifier = network()
+    with torch.no_grad():
+        result = attack(classifier, x, y)
+    assert torch.equal(result.x, attack(classifier, x, y).x)
+
+
+def test_batches_change_nothing(attack, network, images):
+    x, y = images
+    classifier = network("softmax")
+    whole = attack(classifier, x, y, target=(y + 1) % 3)
+    parts = dataclasses.replace(attack, batch_size=5)(classifier, x, y, target=(y + 1) % 3)
+    torch.testing.assert_close(parts.x, whole.x)
+    assert torch.equal(parts.success, whole.success)
+    assert parts.l2.shape == parts.linf.shape == parts.zero_gradient.shape == (12,)
+
+
+def test_no_images(attack, network):
+    result = attack(network(), torch.zeros(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64))
+    assert result.x.shape == (0, 1, 8, 8)
+    assert result.success.shape == result.l2.shape == result.linf.shape == result.zero_gradient.shape == (0,)
+
+
+def test_one_image(attack, network, images):
+    x, y = images
+    assert attack(network(), x[:1], y[:1]).success.shape == (1,)
+
+
+def test_saturation_is_reported(attack, linear):
+    w = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    x = torch.tensor([[[[0.9, 0.1]]], [[[0.5, 0.4999]]]])
+    y = torch.tensor([0, 0])
+    assert attack(linear(w), x, y).zero_gradient.tolist() == [False, False]
+    saturated = attack(linear(w * 300), x, y)  # a gap of 240 nats: the gradient underflows to exactly 0
+    assert saturated.zero_gradient.tolist() == [True, False]
+    assert torch.equal(saturated.x[0], x[0])
+
+
+def test_float64(attack, linear):
+    x = torch.rand(3, 1, 2, 2, dtype=torch.float64)
+    assert attack(linear(torch.randn(2, 4, dtype=torch.float64)), x, torch.tensor([0, 1, 0])).x.dtype == torch.float64
+
+
+def test_a_damaged_classifier_is_refused(attack, network, images):
+    x, y = images
+    classifier = network()
+    with torch.no_grad():
+        classifier.backbone.linear.weight[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="gradient of the loss by the images is not finite"):
+        attack(classifier, x, y)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": torch.rand(12, 1, 8, 8) + 0.5}, r"x must lie in \[0, 1\], got values from"),
+        ({"x": torch.full((12, 1, 8, 8), torch.nan)}, r"x must lie in \[0, 1\], got values from nan"),
+        ({"x": torch.zeros(12, 1, 8, 8, dtype=torch.uint8)}, r"x must be floating-point images .* got torch.uint8"),
+        ({"x": torch.zeros(12, 8, 8)}, r"x must be floating-point images \(N, C, H, W\)"),
+        ({"y": torch.arange(12)}, r"y must lie in 0\.\.2, got 11"),
+        ({"y": torch.arange(12) - 12}, r"y must lie in 0\.\.2, got -12"),
+        (
+            {"y": torch.zeros(11, dtype=torch.int64)},
+            r"y must be int64 classes of shape \(12,\), got torch.int64 of shape \(11,\)",
+        ),
+        ({"y": torch.zeros(12)}, "y must be int64 classes .* got torch.float32"),
+        ({"target": torch.full((12,), 3)}, r"target must lie in 0\.\.2, got 3"),
+        (
+            {"target": torch.zeros(12, dtype=torch.int64)},
+            "target must differ from the true label y, got 0 for both of sample 0",
+        ),
+    ],
+)
+def test_bad_input(attack, network, images, change, message):
+    x, y = images
+    arguments = {"x": x, "y": y, "target": None} | change
+    with pytest.raises(ValueError, match=message):
+        attack(network(), arguments["x"], arguments["y"], target=arguments["target"])
+
+
+@pytest.mark.parametrize(
+    "score", [lambda f: f.z.detach().sum(1), lambda f: f.z.sum(), lambda f: f.z], ids=["no graph", "scalar", "(N, D)"]
+)
+def test_scores_that_cannot_be_attacked(attack, network, images, score):
+    x, y = images
+    with pytest.raises(ValueError, match=r"score must return differentiable values of shape \(12,\)"):
+        attack(network(), x, y, score=score)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"loss": "mse"}, "loss must be one of ce, head, got 'mse'"),
+        ({"score_weight": -1.0}, "score_weight must be a finite number of at least 0, got -1.0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ],
+)
+def test_hyperparameters_out_of_range(attack, change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(attack, **change)
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="unknown attack 'fsgm': did you mean 'fgsm'"):
+        create_attack("fsgm")
+    with pytest.raises(ValueError, match="unknown hyperparameter of attack 'fgsm' 'eps': did you mean 'epsilon'"):
+        create_attack("fgsm", eps=0.1)
+
+
+def test_every_public_attack_is_in_the_registry():
+    import drumlin.attacks as room
+
+    public = [value for key in room.__all__ if isinstance(value := getattr(room, key), type)]
+    assert {kind for kind in public if issubclass(kind, Attack)} - {Attack} == set(ATTACKS.values())
