@@ -113,7 +113,7 @@ def test_tiny_and_huge_variances(variance, likelihood):
     exact = in_float64(problem)
     terms, expected = fused(problem, likelihood=likelihood), slow(exact, likelihood)
     for a, b in zip(terms[:2], expected, strict=True):
-        torch.testing.assert_close(a.double(), b, rtol=2e-5, atol=1e-4)
+        torch.testing.assert_close(a.double(), b, rtol=2e-5, atol=5e-4)  # ½ log|Λ| is up to 1,200
     for a, b in zip(mean_gradients(problem, terms), mean_gradients(exact, expected), strict=True):
         assert a.isfinite().all()
         torch.testing.assert_close(a.double(), b, rtol=1e-3, atol=float(b.abs().max()) * 1e-4)

@@ -1,0 +1,100 @@
+"""MNIST with softmax and GM, three seeds: error, time, geometry, and what tells it from Fashion-MNIST and Omniglot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from drumlin.attacks import FGSM
+from drumlin.refusal import Predictor, calibrate
+from drumlin.results import Record
+from drumlin.settings.backbones import backbone_settings, default_backbone
+from drumlin.settings.data import DataSettings
+from drumlin.settings.heads import head_settings
+from drumlin.settings.run import RunSettings, default_training
+from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.classification import classification
+from drumlin.tasks.detection import anomalous_features, detection, fit_detectors, refusal
+from drumlin.tasks.geometry import geometry
+from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.training import Run, train
+from drumlin.training.progress import Reporter
+
+RECIPE = "mnist"
+HEADS = ("softmax", "gm")
+SEEDS = (0, 1, 2)
+SETS = ("fashion-mnist", "omniglot", "noise", "inverted")
+ATTACK, ATTACKED = FGSM(epsilon=0.1), "fgsm(epsilon=0.1)"
+FALSE_ALARM = 0.01
+
+
+def settings(head: str, seed: int, root: str | None = None, download: bool = False) -> RunSettings:
+    """Return the settings of one run: the defaults of `drumlin train --data mnist`."""
+    return RunSettings(
+        data=DataSettings(name="mnist", root=root, download=download),
+        head=head_settings(head),
+        backbone=backbone_settings(default_backbone("mnist")),
+        training=default_training("mnist"),
+        seed=seed,
+    )
+
+
+def mnist(
+    out: Path,
+    *,
+    root: str | None = None,
+    download: bool = False,
+    reporter: Callable[[], Reporter] | None = None,
+) -> Iterator[list[Record]]:
+    """Train, calibrate and measure every head and seed below `out`; yield the records of one run after the other.
+
+    Runs that were trained already are not trained again, begun ones are gone on with.
+    """
+    for seed in SEEDS:
+        for head in HEADS:
+            folder = out / f"{head}-{seed}"
+            begun = (folder / "config.json").exists()
+            train(settings(head, seed, root, download), folder, resume=begun, reporter=reporter() if reporter else None)
+            yield measure(Subject(Run(folder, root=root, download=download), recipe=RECIPE))
+
+
+def measure(subject: Subject) -> list[Record]:
+    """Calibrate a run with each detector that fits its head, and measure it; return the records.
+
+    Refusal is measured for every detector; the last calibrated one, K-density, stays in the run.
+    """
+    run = subject.run
+    classifier = run.classifier
+    anomalies = anomalous_features(subject, SETS, root=run.root, download=run.download)
+    anomalies[ATTACKED] = attack_test_images(subject, ATTACK).features
+    detectors = fit_detectors(subject)
+    results: dict[str, TaskResult] = {
+        "training": training_time(subject),
+        "classification": classification(subject),
+        "geometry": geometry(subject),
+        "robustness": robustness(subject, ATTACK, ATTACKED),
+        "detection": detection(subject, anomalies, detectors),
+    }
+    holdout = subject.features(run.holdout_images())
+    for name, detector in detectors.items():
+        conformal = calibrate(classifier, detector, holdout, FALSE_ALARM)
+        Predictor(classifier, detector, conformal).save(run.folder, holdout=run.split.holdout)
+        results[f"refusal-{name}"] = refusal(subject, anomalies, detector, conformal)
+    for name, result in results.items():
+        result.store(run.folder, name)
+    return [record for result in results.values() for record in result.records]
+
+
+def training_time(subject: Subject) -> TaskResult:
+    """Read from `training.jsonl` how long the run's epochs took, evaluation of the hold-out included."""
+    lines = [json.loads(line) for line in (subject.run.folder / "training.jsonl").read_text().splitlines()]
+    seconds = sum(line["seconds_with_evaluation"] for line in lines)
+    facts = {"split": "train", "n": len(subject.run.split.train)}
+    rate = sum(line["images_per_second"] for line in lines) / len(lines)
+    return TaskResult(
+        [
+            subject.record("training", "seconds", seconds, unit="s", **facts),
+            subject.record("training", "images-per-second", rate, unit="images/s", **facts),
+        ]
+    )
