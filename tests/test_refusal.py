@@ -149,6 +149,9 @@ def test_scores_needed(rate, n):
 
 def test_scores_needed_is_exact_for_every_reciprocal():
     assert [scores_needed(1 / k) for k in range(2, 3000)] == [k - 1 for k in range(2, 3000)]
+    assert [scores_needed(math.nextafter(1 / k, 0)) for k in range(2, 3000)] == list(
+        range(2, 3000)
+    )  # just too small for k − 1
 
 
 def test_no_scores_at_all():
@@ -195,10 +198,18 @@ def test_predictions(predictor, images):
     assert torch.equal(prediction.accepted, prediction.p_value > 0.1)
 
 
-def test_strange_images_are_refused(predictor):
-    prediction = predictor.predict(torch.ones(5, 1, 8, 8))
-    assert not prediction.accepted.any()
-    assert bool((prediction.p_value == 1 / 31).all())
+def test_strange_images_are_refused_and_usual_ones_are_not():
+    classifier = Classifier.wrap(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), "1", channels=1)  # features are pixels
+    usual = 0.5 + 0.05 * torch.randn(150, 1, 8, 8, generator=torch.Generator().manual_seed(0)).clamp(-5, 5)
+    with torch.no_grad():
+        features = feature_set(classifier, usual, torch.arange(150) % 2)
+    train, held_out = features.subset(torch.arange(50)), features.subset(torch.arange(50, 100))
+    detector = KDensity().fit(train)
+    predictor = Predictor(classifier, detector, calibrate(classifier, detector, held_out, 0.05))
+    strange = predictor.predict(torch.ones(5, 1, 8, 8))
+    assert not strange.accepted.any()
+    assert bool((strange.p_value == 1 / 51).all())
+    assert predictor.predict(usual[100:]).accepted.float().mean() > 0.8
 
 
 def test_batches_and_modes(predictor, images):

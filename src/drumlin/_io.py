@@ -113,7 +113,8 @@ def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
     ValueError: unknown head 'sofmax': did you mean 'softmax'? (known: gm, softmax)
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3)
+    folded: dict[str, str] = {each.casefold(): each for each in names}  # "GM" is near to "gm"
+    near = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=3)]
     hint = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
     listing = f" (known: {', '.join(names)})" if len(names) <= 40 else ""
     return ValueError(f"unknown {what} {name!r}{hint}{listing}")

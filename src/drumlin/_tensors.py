@@ -38,7 +38,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(dict(about or {}), allow_nan=False)
     with _io.atomic_path(path) as temporary:
-        save_file(whole, temporary, {"about": text, "sha256": _checksum(whole, text)})
+        try:
+            save_file(whole, temporary, {"about": text, "sha256": _checksum(whole, text)})
+        except SafetensorError as error:  # its own kind, also for a full disk
+            raise OSError(f"{path} cannot be written: {error}") from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

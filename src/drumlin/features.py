@@ -40,7 +40,7 @@ class FeatureSet:
     z: Float[Tensor, "n d"]
     logits: Float[Tensor, "n k"]
     y: Int[Tensor, " n"] | None = None
-    hidden: dict[str, Float[Tensor, "n ?f"]] = field(default_factory=dict)
+    hidden: dict[str, Float[Tensor, "n _"]] = field(default_factory=dict)
     draws: Float[Tensor, "t n k"] | None = None
 
     def __len__(self) -> int:

@@ -211,7 +211,7 @@ class Classifier(nn.Module):
 
     def features_with_hidden(
         self, x: Float[Tensor, "n c h w"], names: Sequence[str]
-    ) -> tuple[Float[Tensor, "n d"], dict[str, Float[Tensor, "n ?f"]]]:
+    ) -> tuple[Float[Tensor, "n d"], dict[str, Float[Tensor, "n _"]]]:
         """Return the features z (N, D) and, by name, outputs (N, D_layer) of layers of the backbone, from one pass."""
         extractor = cast(FeatureExtractor, self.backbone)
         with precision_context(self.precision, x.device):

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, Float64, Int
@@ -103,6 +102,7 @@ class Conformal:
         """Return p (m,), in [1/(n+1), 1]: small for what is stranger than the held-out samples. NaN counts as strangest."""
         values = scores.detach().cpu().double()
         n = len(self.scores)
+        # Said here, for searchsorted does not promise where it puts NaN.
         below = torch.searchsorted(self.scores, values).where(~values.isnan(), n)
         return (1 + n - below).double() / (n + 1)
 
@@ -122,7 +122,7 @@ class Conformal:
         write_artifact(folder, "calibration", {"scores": self.scores}, description)
 
     @classmethod
-    def load(cls, folder: Path | str) -> Self:
+    def load(cls, folder: Path | str) -> Conformal:
         """Return what `save` wrote into `folder`. Loading never runs code.
 
         Raises:

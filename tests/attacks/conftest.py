@@ -33,7 +33,8 @@ def network() -> Callable[..., Classifier]:
         settings = head_settings(head, **options)
         backbone = backbone_settings("digits-cnn", feature_dim=4, width=8)
         classifier = Classifier.create(backbone, settings, ["a", "b", "c"], inputs, precision=precision)
-        with torch.no_grad():  # statistics that are not those of the start, and features of unit scale: all classes occur
+        # Batch statistics that are not those of the start, and features of unit scale, so that all classes occur.
+        with torch.no_grad():
             classifier.train()
             classifier(torch.rand(64, 1, 8, 8))
             z = classifier.eval().features(torch.rand(256, 1, 8, 8))

@@ -47,6 +47,28 @@ def test_bounds_budget_and_what_is_reported(attack, network, images, head, preci
     assert torch.equal(result.success, classifier(result.x).argmax(1) != y)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Greedy(Attack):
+    """Goes twice as far as it may, also out of [0, 1]."""
+
+    name = "greedy"
+
+    @property
+    def max_change(self):
+        return 0.25
+
+    def _perturb(self, objective, x, generator):
+        return x + 0.5, torch.ones(len(x), dtype=torch.bool)
+
+
+def test_budget_and_bounds_are_enforced_whatever_the_attack_does(network, images):
+    x, y = images
+    result = Greedy()(network(), x, y)
+    torch.testing.assert_close(result.x, (x + 0.25).clamp_max(1))
+    assert result.linf.max() <= 0.25 + 1e-7
+    assert result.zero_gradient.all()
+
+
 def test_it_fools(attack, network, images):
     x, _ = images
     classifier = network("softmax")

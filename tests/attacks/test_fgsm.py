@@ -16,6 +16,7 @@ def test_a_linear_model_moves_by_epsilon_against_the_sign_of_its_weights(linear)
     step = 0.125 * w.sign().reshape(1, 2, 2)
     assert torch.equal(result.x, x + torch.stack([-step, step]))
     assert result.linf.tolist() == [0.125, 0.125]
+    assert result.zero_gradient.tolist() == [False, False]  # though one pixel's is zero
     assert result.l2.tolist() == pytest.approx([0.125 * math.sqrt(3 / 4)] * 2)  # one pixel of four does not move
 
 

@@ -2,7 +2,9 @@ import json
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
+from drumlin.detectors import artifact
 from drumlin.detectors.artifact import SCHEMA, read_artifact, write_artifact
 
 
@@ -24,6 +26,17 @@ def test_round_trip_of_a_view(folder):
         "thing.json",
         "thing.safetensors",
     ]  # nothing temporary left
+
+
+def test_a_full_disk_leaves_what_was_there(folder, monkeypatch):
+    def fail(*_):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(artifact, "save_file", fail)
+    with pytest.raises(OSError, match=r"thing\.safetensors cannot be written: No space left"):
+        write_artifact(folder, "thing", {"a": torch.zeros(1)}, {"n": 2})
+    assert read(folder)[0] == {"n": 1}
+    assert sorted(path.name for path in folder.iterdir()) == ["thing.json", "thing.safetensors"]
 
 
 def test_no_tensors_at_all(tmp_path):

@@ -24,30 +24,55 @@ COMMANDS: dict[str, str] = {
 }
 """Name → what it does. `drumlin.cli.NAME` has a function `run(words) -> exit code`."""
 
+_EXTRAS = {
+    "PIL": "cli",
+    "pytorch_metric_learning": "metric",
+    "rich": "cli",
+    "timm": "timm",
+    "torchvision": "cli",
+    "tyro": "cli",
+}
+"""Module → the extra that brings it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0, 2 for a user's error (one line on standard error), 130 for Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(words)
+        sys.stdout.flush()  # here, where a reader that has gone can be dealt with
+    except SystemExit as end:  # after printing help
+        return int(end.code or 0)
+    except BrokenPipeError:  # the reader has gone, as in `drumlin ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        return _complain(f'this command needs {error.name}: pip install "drumlin[{_EXTRAS[error.name]}]"')
+    except (ValueError, ImportError, OSError) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        hint = ": go on with the same command and --resume" if words[0] == "train" else ""
+        return _complain(f"interrupted{hint}", code=130)
+    return code
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(overview())
         return 0 if words else 2
     if words[0] == "--version":
         print(drumlin.__version__)
         return 0
-    try:
-        if words[0] not in COMMANDS:
-            raise unknown("command", words[0], COMMANDS)
-        return int(importlib.import_module(f"drumlin.cli.{words[0]}").run(words[1:]))
-    except BrokenPipeError:  # the reader has gone, as in `drumlin ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except (ValueError, ImportError, OSError) as error:
-        print(f"drumlin: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        hint = ": go on with the same command and --resume" if words[0] == "train" else ""
-        print(f"drumlin: interrupted{hint}", file=sys.stderr)
-        return 130
+    if words[0] not in COMMANDS:
+        raise unknown("command", words[0], COMMANDS)
+    return int(importlib.import_module(f"drumlin.cli.{words[0]}").run(words[1:]))
+
+
+def _complain(text: str, code: int = 2) -> int:
+    print(f"drumlin: {' '.join(text.split())}", file=sys.stderr)
+    return code
 
 
 def overview() -> str:

@@ -27,8 +27,8 @@ def parse_with_attack(
     return parsed, parsed.attack
 
 
-def label(attack: Attack) -> str:
-    """Return an attack's name with the settings that differ from their defaults, for records.
+def label(attack: Attack, target: str = "untargeted") -> str:
+    """Return an attack's name with the settings that differ from their defaults and its target, for records.
 
     >>> from drumlin.attacks import FGSM
     >>> label(FGSM(epsilon=0.3))
@@ -40,4 +40,5 @@ def label(attack: Attack) -> str:
         for f in fields
         if f.name == "epsilon" or getattr(attack, f.name) != f.default
     ]
-    return f"{attack.name}({', '.join(given)})"
+    goal = [] if target == "untargeted" else [f"target={target}"]
+    return f"{attack.name}({', '.join([*given, *goal])})"

@@ -27,10 +27,8 @@ def parse(command: type[T], words: Sequence[str], *, name: str, fixed: str = "")
         ValueError: a flag or value that does not fit, in one line.
         SystemExit: after printing the help that was asked for.
     """
-    try:
-        import tyro
-    except ImportError:
-        raise ImportError('the command line needs tyro: pip install "drumlin[cli]"') from None
+    import tyro
+
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

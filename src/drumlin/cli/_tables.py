@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from drumlin.results import Record
 
-_UNITS = {"fraction": "%"}
+_UNITS = {"fraction": ""}
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from drumlin.cli._runs import RunFlags, report
 
@@ -12,6 +13,8 @@ from drumlin.cli._runs import RunFlags, report
 class AttackFlags(RunFlags):
     """Measure error, success and distortion under an attack (--attack NAME) on the test images."""
 
+    target: Literal["untargeted", "second", "random"] = "untargeted"
+    """What the attack goes for: any other class, the most probable of them, or one at random."""
     limit: int | None = None
     """Only the first so many test images."""
 
@@ -25,5 +28,9 @@ def run(words: Sequence[str]) -> int:
     if attack is None:
         raise ValueError("--attack none leaves nothing to do: name an attack, e.g. --attack fgsm")
     subject = flags.subject()
-    report(subject, robustness(subject, attack, label(attack), limit=flags.limit), "robustness")
+    report(
+        subject,
+        robustness(subject, attack, label(attack, flags.target), target=flags.target, limit=flags.limit),
+        "robustness",
+    )
     return 0

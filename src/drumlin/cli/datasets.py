@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from drumlin.cli._parsing import parse
+from drumlin.cli._parsing import choose, parse
 from drumlin.cli._tables import table
 
 
@@ -35,6 +35,9 @@ def run(words: Sequence[str]) -> int:
         images = load(flags.name, "all", root=flags.data_root, download=True)
         print(f"{flags.name}: {len(images)} images in {data_root(flags.data_root)}")
         return 0
+    known = datasets(flags.data_root)
+    if flags.name is not None:
+        choose("data set", [flags.name], [info.name for info in known])
     rows = [
         [
             info.name,
@@ -44,11 +47,9 @@ def run(words: Sequence[str]) -> int:
             ", ".join(info.present) or "no",
             info.licence,
         ]
-        for info in datasets(flags.data_root)
+        for info in known
         if flags.name in (None, info.name)
     ]
-    if not rows:
-        load(str(flags.name), "test", root=flags.data_root)  # raises, with the nearest names
     print(f"data root: {data_root(flags.data_root)}\n")
     print(table(["name", "classes", "size", "colours", "there", "licence"], rows))
     return 0

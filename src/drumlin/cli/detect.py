@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from drumlin.cli._parsing import choose
 from drumlin.cli._runs import RunFlags, report
@@ -19,6 +20,8 @@ class Detect(RunFlags):
     """Sets the model has not seen: NAME, NAME:CLASSES, folder:PATH, noise or inverted."""
     detectors: tuple[str, ...] = ()
     """Detectors; by default all that fit the run's head."""
+    target: Literal["untargeted", "second", "random"] = "untargeted"
+    """What the attack goes for: any other class, the most probable of them, or one at random."""
     limit: int | None = None
     """Only the first so many test images are attacked."""
 
@@ -41,7 +44,9 @@ def run(words: Sequence[str]) -> int:
         )
     anomalies = anomalous_features(subject, flags.ood, root=flags.data_root, download=flags.download)
     if attack is not None:
-        anomalies[label(attack)] = attack_test_images(subject, attack, limit=flags.limit).features
+        attacked = attack_test_images(subject, attack, target=flags.target, limit=flags.limit)
+        part = "" if flags.limit is None else f"[:{flags.limit}]"  # another set of anomalies than the whole one
+        anomalies[label(attack, flags.target) + part] = attacked.features
     result = detection(subject, anomalies, fit_detectors(subject, names))
     result.store(subject.run.folder, "detection")
     print(_table(result.records))

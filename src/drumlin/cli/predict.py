@@ -40,12 +40,14 @@ def run(words: Sequence[str]) -> int:
     """Predict and print."""
     from drumlin import load
     from drumlin.data.folders import find_images
+    from drumlin.training import Run
 
     flags = parse(Predict, words, name="predict")
     if flags.json and flags.csv:
         raise ValueError("--json and --csv exclude each other: give one")
     if not flags.images:
         raise ValueError("no images: name files or folders after the run")
+    Run(flags.run).require_finished()
     predictor = load(flags.run)
     predictor.require_calibrated()
     paths = find_images(flags.images)

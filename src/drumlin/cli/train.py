@@ -58,13 +58,13 @@ def _flags(data: str, head: str, backbone: str) -> type[Any]:
 
 def run(words: Sequence[str]) -> int:
     """Train, and say where the run is."""
-    from drumlin.training import Run, read_config, reporter, train
+    from drumlin.training import first_process, read_config, reporter, train
 
     data, _ = take(words, "--data", "digits")
     head, rest = take(words, "--head", "gm")
     backbone, rest = take(rest, "--backbone", default_backbone(data))
     flags = parse(_flags(data, head, backbone), rest, name="train", fixed=f"with --head {head} --backbone {backbone}")
-    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
     if flags.resume and given <= {"--out", "--resume", "--quiet", "--data-root", "--download"}:
         settings = read_config(flags.out)
         where = dataclasses.replace(settings.data, root=flags.data_root, download=flags.download)
@@ -86,8 +86,8 @@ def run(words: Sequence[str]) -> int:
             seed=flags.seed,
         )
     train(settings, flags.out, resume=flags.resume, reporter=reporter(quiet=flags.quiet))
-    assert Run(flags.out).finished
-    progress(
-        f"trained: {flags.out}    next: drumlin evaluate {flags.out}; drumlin calibrate {flags.out} --false-alarm 0.01"
-    )
+    if not flags.quiet and first_process():
+        progress(
+            f"trained: {flags.out}    next: drumlin evaluate {flags.out}; drumlin calibrate {flags.out} --false-alarm 0.01"
+        )
     return 0

@@ -27,10 +27,16 @@ def write_artifact(folder: Path | str, stem: str, tensors: dict[str, Tensor], de
     """Write both files, each whole or not at all; the second holds the hash of the first, and of itself.
 
     Whatever moment a crash comes at, `read_artifact` finds a pair that belongs together, or refuses.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full.
     """
     weights, text = artifact_files(folder, stem)
     with _io.atomic_path(weights) as temporary:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary)
+        try:
+            save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary)
+        except SafetensorError as error:  # its own kind, also for a full disk
+            raise OSError(f"{weights} cannot be written: {error}") from None
     content = {"schema": SCHEMA, "tensors": _io.hash_file(weights), **description}
     _io.write_json(text, content | {"content": _io.hash_json(content)})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, TypeVar, final
 
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +14,8 @@ from torch import Tensor
 from drumlin.detectors.artifact import write_artifact
 from drumlin.features import FeatureSet
 from drumlin.heads import Head
+
+_D = TypeVar("_D", bound="Detector")  # not Self, which beartype does not take on a method
 
 
 class Detector(ABC):
@@ -47,7 +49,7 @@ class Detector(ABC):
         return True
 
     @final
-    def fit(self, features: FeatureSet, *, head: Head | None = None, anomalies: FeatureSet | None = None) -> Self:
+    def fit(self: _D, features: FeatureSet, *, head: Head | None = None, anomalies: FeatureSet | None = None) -> _D:
         """Fit to training features; nothing that `features` holds keeps its graph.
 
         Args:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -37,36 +38,38 @@ class Block:
     """Λ⁻¹μ (B, D)."""
     inverse: Tensor
     """Λ⁻¹ (B, w)."""
-    squares: Tensor
-    """μᵀΛ⁻¹μ (B,)."""
     log_det: Tensor | None
     log_prior: Tensor
     rows: Tensor
     columns: Tensor
     """Row and column, in this block's part of (N, K), of the true class of each sample that has its class here."""
 
+    @cached_property
+    def squares(self) -> Tensor:
+        """μᵀΛ⁻¹μ (B,)."""
+        squares: Tensor = torch.linalg.vecdot(self.scaled, self.means)
+        return squares
+
 
 def blocks(
-    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor, y: Tensor, size: int
+    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor, y: Tensor, size: int, memory: Tensor
 ) -> Iterator[Block]:
-    """Yield blocks of at most `size` classes. One buffer serves all of them: done with one when the next is asked for."""
+    """Yield blocks of at most `size` classes; their centred means go to `memory`, (K, D), or (size, D) to use it again and again."""
     num_classes, dimension = means.shape
-    size = min(size, num_classes)
-    order = y.argsort()
     many = size < num_classes
+    order = y.argsort() if many else torch.arange(y.shape[0], device=y.device)
     counts = torch.bincount(y // size, minlength=-(-num_classes // size)).tolist() if many else [y.shape[0]]
-    buffer = torch.empty_like(means[:size], memory_format=torch.contiguous_format)
-    ones = means.new_ones(size, 1)
+    ones = means.new_ones(min(size, num_classes), 1)
     for rows, start in zip(torch.split(order, counts), range(0, num_classes, size), strict=True):
         part = slice(start, min(start + size, num_classes))
-        centred = torch.sub(means[part], centre, out=buffer[: part.stop - start])
+        place = memory[part] if memory.shape == means.shape else memory[: part.stop - start]
+        centred = torch.sub(means[part], centre, out=place)
         inverse, scaled, log_det = ones[: part.stop - start], centred, None
         if log_var is not None:
             inverse = log_var[part].neg().exp_()
             scaled = centred * inverse
             log_det = log_determinant(log_var[part], dimension)
-        squares = torch.linalg.vecdot(scaled, centred)
-        yield Block(part, centred, scaled, inverse, squares, log_det, log_prior[part], rows, y[rows] - start)
+        yield Block(part, centred, scaled, inverse, log_det, log_prior[part], rows, y[rows] - start)
 
 
 @dataclass
@@ -75,7 +78,6 @@ class Gradients:
 
     linear: Tensor
     square: Tensor
-    means: Tensor
     log_var: Tensor | None
 
 
@@ -100,32 +102,30 @@ class Features:
             self.product(out.copy_(constant), self.half_square.neg(), block.inverse.T)
         return self.product(out, self.z, block.scaled.T)
 
-    def zero_gradients(self, means: Tensor, log_var: Tensor | None) -> Gradients:
+    def zero_gradients(self, log_var: Tensor | None) -> Gradients:
         """Return gradients for `backward` to fill, block by block."""
-        return Gradients(
-            torch.zeros_like(self.z),
-            torch.zeros_like(self.half_square),
-            torch.empty_like(means),
-            None if log_var is None else torch.empty_like(log_var),
-        )
+        by_log_var = None if log_var is None else torch.empty_like(log_var)
+        return Gradients(torch.zeros_like(self.z), torch.zeros_like(self.half_square), by_log_var)
 
     def backward(self, h: Tensor, sums: Tensor, block: Block, into: Gradients) -> None:
-        """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant; `sums` (B, 1) are H's by column."""
+        """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant; `sums` (B, 1) are H's by column.
+
+        The gradient of the means takes the place of `block.means`.
+        """
         self.product(into.linear, h, block.scaled)
         into.square.addmm_(h, block.inverse) if self.width == 1 else self.product(into.square, h, block.inverse)
-        # G = Hᵀz − sμ; ∂/∂μ = Λ⁻¹G and ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − ½sμ² − μG) − ½s, summed over D where w = 1
-        means = into.means[block.part]
-        self.product(torch.mul(block.means, sums, out=means), h.T, self.z, beta=-1)
         if into.log_var is None:
+            self.product(block.means.mul_(sums), h.T, self.z, beta=-1)
             return
+        # G = Hᵀz − sμ; ∂/∂μ = Λ⁻¹G and ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − ½sμ²) − Λ⁻¹μG − ½s, summed over D where w = 1
         log_var = into.log_var[block.part]
-        by_log_det = sums * (-0.5 * self.z.shape[1] / self.width)
-        if self.width == 1:
-            inner = (block.means * means).sum(1, keepdim=True)
-            inner.add_(torch.linalg.vecdot(block.means, block.means)[:, None] * sums, alpha=0.5)
-            torch.addmm(inner, h.T, self.half_square, beta=-1, out=log_var)
+        square = torch.mul(block.means, block.means, out=log_var if self.width > 1 else None)
+        square = square if self.width > 1 else torch.sum(square, 1, keepdim=True, out=log_var)
+        self.product(square.mul_(sums), h.T, self.half_square, beta=-0.5).mul_(block.inverse)
+        gradient = self.product(block.means.mul_(sums), h.T, self.z, beta=-1)
+        if self.width > 1:
+            log_var.addcmul_(block.scaled, gradient, value=-1).sub_(sums, alpha=0.5)
         else:
-            torch.mul(block.means, block.means * sums, out=log_var)
-            self.product(log_var, h.T, self.half_square, beta=-0.5).addcmul_(block.means, means, value=-1)
-        torch.addcmul(by_log_det, log_var, block.inverse, out=log_var)
-        means.mul_(block.inverse)
+            inner = torch.linalg.vecdot(block.scaled, gradient)[:, None]
+            log_var.sub_(inner).sub_(sums, alpha=0.5 * self.z.shape[1])
+        gradient.mul_(block.inverse)

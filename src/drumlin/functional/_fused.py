@@ -8,6 +8,7 @@ instead of kept, and nothing of size (N, K) ever exists.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import hardshrink, softplus
 
 from drumlin.functional._blocks import Block, Features, blocks, log_constant, log_determinant
-from drumlin.functional._numerics import first_maximum, smallest_useful
+from drumlin.functional._numerics import first_maximum, full_precision, smallest_useful
 from drumlin.functional._products import PRODUCTS
 
 _CACHE_BLOCK = 1024
@@ -54,12 +55,12 @@ class _FusedMixture(torch.autograd.Function):
         options: MixtureOptions,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         num_classes, dimension = means.shape
-        own_means = means[y]
+        own_means = means.index_select(0, y)
         # Distances do not depend on the centre; the expansion is accurate if it lies near the means, wherever an outlier of z lies.
         centre = own_means.sum(0) / max(len(y), 1)
         features = Features(z - centre, log_var, PRODUCTS[options.matmul])
 
-        offset = z - own_means
+        offset = torch.sub(z, own_means, out=own_means)
         own_log_det, pulled = log_prior.new_zeros(()), offset
         if log_var is not None:
             own_log_var = log_var[y]
@@ -69,14 +70,13 @@ class _FusedMixture(torch.autograd.Function):
 
         size = options.class_chunk or (num_classes if z.is_cuda else _CACHE_BLOCK)
         logits = None if options.class_chunk else z.new_empty(len(y), num_classes)
-        best, prediction = torch.full_like(own_joint, -torch.inf), torch.zeros_like(y)
         bound = _Bound()
-        posteriors, log_sums = [], []
-        for block in blocks(means, log_var, log_prior, centre, y, size):
+        posteriors, log_sums, leaders = [], [], []
+        memory = means.new_empty(min(size, num_classes), dimension)
+        for block in blocks(means, log_var, log_prior, centre, y, size, memory):
             joint, posterior = _others(features, block, logits)
             top, index = first_maximum(joint)
-            prediction = torch.where(top > best, index + block.part.start, prediction)
-            best = torch.maximum(best, top)
+            leaders.append((top, index + block.part.start))
             log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
             if logits is not None:
                 posteriors.append(posterior)
@@ -84,13 +84,14 @@ class _FusedMixture(torch.autograd.Function):
             if options.bound:
                 bound.add(block)
 
+        best, prediction = reduce(_larger, leaders)
         # Until here classes other than y; on a tie the lower index wins, as in argmax.
         prediction = torch.where((own_joint > best) | ((own_joint == best) & (y < prediction)), y, prediction)
         if logits is not None:
             logits.scatter_(1, y[:, None], own_joint[:, None] - log_constant(dimension))
 
         # Cross entropy with the margin on the true class alone: log(1 + Σ_{k≠y} p_k / p_y), which does not cancel.
-        others = torch.stack(log_sums).logsumexp(0)
+        others = reduce(torch.logaddexp, log_sums)
         own_joint = own_joint - (options.factor * own_distance + options.shift)
         classification = softplus(others - own_joint, threshold=50.0)
         likelihood = bound.of(features.z) if options.bound else own_distance + own_log_det * 0.5
@@ -110,7 +111,7 @@ class _FusedMixture(torch.autograd.Function):
                 "the fused mixture loss can be differentiated once only; for second derivatives (create_graph=True) build the"
                 " loss from head.logits(z) or gm_logits, which can be differentiated twice"
             )
-        with torch.autocast(device_type=grads[0].device.type, enabled=False):
+        with full_precision(grads[0].device):
             return _gradients(ctx, grads[0], grads[1])
 
 
@@ -126,13 +127,15 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
     # The normaliser includes the margin; 1 − p_y does not cancel.
     log_normaliser = torch.logaddexp(others, own_joint)
     pull = hardshrink(by_loss * torch.sigmoid(others - own_joint), negligible)
-    into = features.zero_gradients(means, log_var)
+    into = features.zero_gradients(log_var)
+    by_means = torch.empty_like(means, memory_format=torch.contiguous_format)
     by_log_prior = torch.empty_like(log_prior)
     by_bound = by_likelihood.sum() * -2
-    for number, block in enumerate(blocks(means, log_var, log_prior, centre, y, ctx.size)):
+    for number, block in enumerate(blocks(means, log_var, log_prior, centre, y, ctx.size, by_means)):
         posterior = posteriors[number] if posteriors else _others(features, block, None)[1]
         share = (log_sums[number] - log_normaliser).exp_().mul_(by_loss)
-        h = hardshrink(posterior * share[:, None], negligible)  # 0 for the true class, which comes below
+        h = posterior * share[:, None]
+        torch.hardshrink(h, negligible, out=h)  # 0 for the true class, too, which comes below
         sums = by_log_prior[block.part] = h.sum(0)
         if options.bound:  # Σ_k p_k (2 d_k + log|Λ_k|) with p_k held constant
             prior = block.log_prior.exp()
@@ -146,14 +149,14 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
     by_distance = (pull * (1 + options.factor) + component)[:, None]
     push = by_distance * pulled
     grad_z += push
-    into.means.index_add_(0, y, push, alpha=-1)
+    by_means.index_add_(0, y, push, alpha=-1)
     if into.log_var is not None:
         by_log_det, half = (pull + component)[:, None], push * offset
         if features.width == 1:
             by_log_det, half = by_log_det * z.shape[1], half.sum(1, keepdim=True)
         own = (by_log_det - half).mul_(0.5)
         into.log_var.index_add_(0, y, own)
-    return grad_z, None, into.means, into.log_var, by_log_prior.index_add_(0, y, pull, alpha=-1), None
+    return grad_z, None, by_means, into.log_var, by_log_prior.index_add_(0, y, pull, alpha=-1), None
 
 
 def _others(features: Features, block: Block, logits: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -165,6 +168,11 @@ def _others(features: Features, block: Block, logits: Tensor | None) -> tuple[Te
     joint = features.log_joint(block, features.z.new_empty(shape) if logits is None else logits[:, block.part])
     joint[block.rows, block.columns] = torch.finfo(joint.dtype).min
     return joint, joint.softmax(1)
+
+
+def _larger(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the larger of two maxima and its index, the first on a tie."""
+    return torch.maximum(first[0], second[0]), torch.where(second[0] > first[0], second[1], first[1])
 
 
 class _Bound:
@@ -181,10 +189,12 @@ class _Bound:
 
     def of(self, z: Tensor) -> Tensor:
         """Return the bound (N,) for centred features z (N, D)."""
-        weight, first, second, log_det = (torch.stack(parts).sum(0) for parts in zip(*self.blocks, strict=True))
+        weight, first, second, log_det = (reduce(torch.add, parts) for parts in zip(*self.blocks, strict=True))
         middle = first / weight
         spread = (second - first @ middle).clamp_min_(0)
-        return (z - middle).square_().mul_(weight).sum(1).add_(spread + log_det)
+        offset = z - middle
+        bound: Tensor = torch.linalg.vecdot(offset * weight, offset)
+        return bound.add_(spread + log_det)
 
 
 def fused_mixture(
@@ -194,5 +204,5 @@ def fused_mixture(
 
     `z`, `means`, `log_var`, `log_prior` must share one dtype, float32 or float64. Gradients exist once, not twice.
     """
-    with torch.autocast(device_type=z.device.type, enabled=False):
+    with full_precision(z.device):
         return MixtureTerms(*_FusedMixture.apply(z, y, means, log_var, log_prior, options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -64,6 +65,12 @@ def first_maximum(x: Tensor, group: int = 32) -> tuple[Tensor, Tensor]:
         index = torch.where(last > top, place + num_groups * group, index)
         top = torch.maximum(last, top)
     return top, index
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which autocast does not act on `device`; entering it costs nothing where autocast is off anyway."""
+    active = torch.is_autocast_enabled(device.type)
+    return torch.autocast(device.type, enabled=False) if active else nullcontext()
 
 
 def compute_dtype(*tensors: Tensor | None) -> torch.dtype:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 
+@runtime_checkable
 class Product(Protocol):
     """out ← beta · out + a @ b, in place; with beta = 0 what was in `out` does not matter."""
 

@@ -102,7 +102,7 @@ def _examples(run: Run) -> list[Example]:
 
     predictor, known = load(run.folder), run.test_images()
     sets = [known, *(load_ood(spec, known, seed=run.settings.seed) for spec in (UNKNOWN, "noise"))]
-    truths = [f"the digit {known.class_names[int(known.labels[0])]}", f"the digit {sets[1].class_names[0]}", "noise"]
+    truths = [*(f"the digit {images.class_names[int(images.labels[0])]}" for images in sets[:2]), "noise"]
     return [
         Example(truth, predictor.predict(images.float(slice(0, 1)))) for truth, images in zip(truths, sets, strict=True)
     ]

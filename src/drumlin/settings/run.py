@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +28,12 @@ class OptimizerSettings:
     options: dict[str, OptionValue] = field(default_factory=dict)
     """Further arguments of that class, e.g. momentum 0.9. SGD has momentum 0.9 and Nesterov unless told otherwise."""
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise ValueError(f"optimizer.lr must be a finite number above 0, got {self.lr}")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise ValueError(f"optimizer.weight_decay must be a finite number of at least 0, got {self.weight_decay}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSettings:
@@ -40,6 +47,14 @@ class ScheduleSettings:
     """Shares of the training after which the rate is multiplied by `factor` (step)."""
     factor: float = 0.1
     """See milestones."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"schedule.warmup must lie in [0, 1), got {self.warmup}")
+        if not all(0 < milestone < 1 for milestone in self.milestones):
+            raise ValueError(f"schedule.milestones must be shares of the training in (0, 1), got {self.milestones}")
+        if not 0 < self.factor <= 1:
+            raise ValueError(f"schedule.factor must lie in (0, 1], got {self.factor}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +76,13 @@ class TrainingSettings:
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.grad_clip is not None and not self.grad_clip > 0:
+            raise ValueError(f"grad_clip must be above 0, or not given for no clipping, got {self.grad_clip}")
+
 
 _TRAINING_DEFAULTS: dict[str, TrainingSettings] = {
     "digits": TrainingSettings(epochs=20, batch_size=32, optimizer=OptimizerSettings(lr=0.05)),
@@ -79,13 +101,21 @@ def default_training(data: str) -> TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """All that decides what a training run ends in."""
+    """All that decides what a training run ends in.
+
+    Raises:
+        ValueError: (as of all settings) a number out of its range; the message names it.
+    """
 
     data: DataSettings
     head: HeadSettings
     backbone: BackboneSettings
     training: TrainingSettings = TrainingSettings()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in 0..2^32-1, got {self.seed}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, for `config.json` and for hashing.

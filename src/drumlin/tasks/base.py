@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from drumlin import _io
-from drumlin._tensors import write_tensors
+from drumlin._tensors import read_tensors, write_tensors
 from drumlin.data import ImageFiles, Images
 from drumlin.features import FeatureSet, extract
 from drumlin.results import Record, append, read
@@ -32,9 +33,13 @@ class TaskResult:
     arrays: dict[str, Tensor] = field(default_factory=dict)
 
     def store(self, folder: Path, name: str) -> None:
-        """Append the records to the run's `results.jsonl`, and write the arrays to `arrays/NAME.safetensors`."""
+        """Append the records to the run's `results.jsonl`, and write the arrays to `arrays/NAME.safetensors`.
+
+        Arrays of earlier calls under other names stay, as their records do.
+        """
         if self.arrays:
-            write_tensors(folder / "arrays" / f"{name}.safetensors", self.arrays)
+            path = folder / "arrays" / f"{name}.safetensors"
+            write_tensors(path, {**_stored(path), **self.arrays})
         append(folder / "results.jsonl", self.records)
 
 
@@ -50,7 +55,9 @@ class Subject:
     def __init__(self, run: Run, *, recipe: str | None = None, scale: str = "cpu") -> None:
         self.run = run
         self._begin = time.perf_counter()
-        settings, environment = run.settings, _io.read_json(run.folder / "environment.json")
+        settings = run.settings
+        run.require_finished()
+        environment = _environment(run.folder / "environment.json")
         self._facts: dict[str, Any] = {
             "run": run.identity,
             "commit": environment["commit"],
@@ -71,16 +78,35 @@ class Subject:
         """Return the features of `images`, cached in the run."""
         return extract(self.run.classifier, images, cache=self.run.features)
 
-    def record(self, task: str, metric: str, value: float, **others: Any) -> Record:
-        """Return a record of this run; `others` are further fields of `Record`."""
+    def record(self, task: str, metric: str, value: float | None, **others: Any) -> Record:
+        """Return a record of this run; `others` are further fields of `Record`. What is no finite number is recorded as None."""
         seconds = time.perf_counter() - self._begin
-        return Record(task=task, metric=metric, value=float(value), wall_seconds=seconds, **self._facts, **others)
+        number = float(value) if value is not None and math.isfinite(value) else None
+        return Record(task=task, metric=metric, value=number, wall_seconds=seconds, **self._facts, **others)
 
 
 def stored_records(run: Run) -> list[Record]:
     """Return all records in the run's `results.jsonl`; none if there is no such file."""
     path = run.folder / "results.jsonl"
     return read(path) if path.is_file() else []
+
+
+def _stored(path: Path) -> dict[str, Tensor]:
+    """Return the arrays in a file; none if it is not there or not whole."""
+    try:
+        return read_tensors(path)[0]
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ValueError(f"{path} is missing: what the run was made with is part of every record")
+    values = _io.read_json(path)
+    needed = {"commit", "python", "versions", "processor"}
+    if not isinstance(values, dict) or not needed <= values.keys():
+        raise ValueError(f"{path} does not say what the run was made with: it needs {', '.join(sorted(needed))}")
+    return values
 
 
 def as_arrays(values: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from drumlin.metrics.calibration import ece, nll
+from drumlin.metrics.calibration import ece
 from drumlin.metrics.intervals import wilson
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
 
@@ -40,6 +40,8 @@ def classification(subject: Subject) -> TaskResult:
         error_rate("top5-error", n - int((best == y[:, None]).any(1).sum()))
     probabilities = logits.double().softmax(1).numpy()
     records.append(subject.record(TASK, "ece", ece(probabilities, y.numpy()), unit="fraction", **facts))
-    records.append(subject.record(TASK, "nll", nll(probabilities, y.numpy()), unit="nats", **facts))
+    # from the logits: a probability may be 0 in float64 where its logarithm is far from infinite
+    log_loss = float(torch.nn.functional.cross_entropy(logits.double(), y))
+    records.append(subject.record(TASK, "nll", log_loss, unit="nats", **facts))
     confusion = torch.bincount(y * num_classes + features.prediction, minlength=num_classes**2)
     return TaskResult(records, as_arrays({"confusion": confusion.view(num_classes, num_classes)}))

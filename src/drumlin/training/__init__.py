@@ -1,7 +1,8 @@
 """Training: settings in, a run's folder out."""
 
+from drumlin.training.distributed import first_process
 from drumlin.training.loop import TrainingError, train
 from drumlin.training.progress import reporter
 from drumlin.training.runs import Run, read_config
 
-__all__ = ["Run", "TrainingError", "read_config", "reporter", "train"]
+__all__ = ["Run", "TrainingError", "first_process", "read_config", "reporter", "train"]

@@ -13,6 +13,7 @@ from drumlin._tensors import read_tensors, write_tensors
 from drumlin.model import Classifier
 
 _FILE = "last.safetensors"
+_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,18 @@ def save_checkpoint(
             else:
                 plain.setdefault(str(index), {})[key] = value
     about = {
+        "schema": _SCHEMA,
         "epoch": progress.epoch,
         "history": progress.history,
         "settings": settings_hash,
         "optimizer": plain,
     }
-    write_tensors(folder / _FILE, tensors, about)
+    write_tensors(checkpoint_file(folder), tensors, about)
+
+
+def checkpoint_file(folder: Path) -> Path:
+    """Return the path of the checkpoint in `folder`, there or not."""
+    return folder / _FILE
 
 
 def load_checkpoint(
@@ -50,12 +57,14 @@ def load_checkpoint(
     """Bring `classifier` and `optimizer` to the state saved in `folder`, and return how far it had come; 0 if nothing is there.
 
     Raises:
-        ValueError: the file is damaged, or of a run with other settings.
+        ValueError: the file is damaged, of another version, or of a run with other settings.
     """
-    path = folder / _FILE
+    path = checkpoint_file(folder)
     if not path.is_file():
         return Progress(0, [])
     tensors, about = read_tensors(path)
+    if about.get("schema") != _SCHEMA:
+        raise ValueError(f"{path} is of version {about.get('schema')}; this drumlin reads version {_SCHEMA}")
     if about["settings"] != settings_hash:
         raise ValueError(f"{path} was written with other settings: resume with the same, or give another --out")
     prefix = "model."

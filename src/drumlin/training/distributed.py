@@ -36,6 +36,11 @@ class Processes:
             dist.barrier()
 
 
+def first_process() -> bool:
+    """Return whether this is the process that talks to the user, also before and after the processes have joined."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started (gloo on a CPU, nccl on CUDA), and leave them at the end."""
@@ -51,7 +56,7 @@ def processes(device: torch.device) -> Iterator[Processes]:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device called `name`; auto is CUDA (of this process), else MPS, else the CPU.
+    """Return the device called `name`; auto is CUDA, else MPS, else the CPU. cuda without a number is this process's own.
 
     Raises:
         ValueError: no such device, or it is not there.
@@ -60,12 +65,18 @@ def resolve_device(name: str) -> torch.device:
     device(type='cpu')
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return _own(torch.device(accelerator))
     try:
-        device = torch.device(name)
+        device = _own(torch.device(name))
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from None
     return device
+
+
+def _own(device: torch.device) -> torch.device:
+    """Return this process's device where "cuda" alone leaves open which."""
+    if device.type != "cuda" or device.index is not None:
+        return device
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -23,7 +23,7 @@ from drumlin.model import Classifier, InputSpec, resolve_precision
 from drumlin.settings.backbones import LibrarySettings
 from drumlin.settings.data import AugmentSettings, default_augment
 from drumlin.settings.run import RunSettings
-from drumlin.training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from drumlin.training.checkpoints import Progress, checkpoint_file, load_checkpoint, save_checkpoint
 from drumlin.training.distributed import Processes, processes, resolve_device
 from drumlin.training.environment import environment
 from drumlin.training.optimizers import create_optimizer
@@ -31,12 +31,13 @@ from drumlin.training.progress import Reporter, Silent
 from drumlin.training.runs import Run, Split, load_for, normalisation, read_config, write_config, write_split
 from drumlin.training.schedules import rate_factor
 
+_CHECKPOINT = "checkpoint"
 _WARMUP_SHARE = 0.25
 """Of the training, where a head's warm-up is not given in steps."""
 
 
 class TrainingError(ValueError):
-    """The loss is no longer a finite number; the message says where, and what to try."""
+    """The loss, or what it led to, is no longer a finite number; the message says where, and what to try."""
 
 
 def train(
@@ -56,25 +57,26 @@ def train(
     Raises:
         ValueError: a setting that does not fit; data that is not there; `out` holds a run already (without `resume`) or one of
             other settings (with it).
-        TrainingError: the loss turned NaN or infinite.
+        TrainingError: the loss or the model turned NaN or infinite.
     """
     out = Path(out)
     device = resolve_device(settings.training.device)
     with processes(device) as group, _deterministic():
         images = load_for(settings.data, "train", _library_inputs(settings))
-        settings = _resolve(settings, images, device)
-        _claim(out, settings, resume, group)
+        keep, hold = _split(images, settings)
+        settings = _resolve(settings, len(keep), device)
+        _check_claim(out, settings, images.fingerprint, resume)
         if Run(out).finished:
             return Classifier.load(out)
-        keep, hold = _split(images, settings)
         chosen = images.subset(keep)
         classifier = _create(settings, chosen).to(device)
         if settings.training.class_weights == "balanced":
             classifier.head.set_class_weights(_balanced_weights(chosen.labels, len(images.class_names)).to(device))
-        if group.first:
-            write_split(out, Split(keep, hold, images.fingerprint))
-            _io.write_json(out / "environment.json", environment() | {"seed": settings.seed, "processes": group.world})
+        # Made before the folder is claimed: settings that do not fit leave no half-begun run behind.
         loop = _Loop(settings, out, classifier, chosen, images.subset(hold), group, reporter or Silent())
+        group.wait()
+        if group.first:
+            _claim(out, settings, Split(keep, hold, images.fingerprint), group)
         loop.run()
         group.wait()
         return classifier.eval()
@@ -88,36 +90,48 @@ def _library_inputs(settings: RunSettings) -> InputSpec | None:
     return InputSpec(channels=3, size=None if size is None else (size, size), mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
-def _resolve(settings: RunSettings, images: Images | ImageFiles, device: torch.device) -> RunSettings:
+def _resolve(settings: RunSettings, num_images: int, device: torch.device) -> RunSettings:
     """Replace every setting that says "as is best" by what that is here; two runs of equal settings then end alike."""
-    training = settings.training
-    if training.epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {training.epochs}")
-    data, head = settings.data, settings.head
+    data, head, training = settings.data, settings.head, settings.training
     if data.augment is None:
         data = dataclasses.replace(data, augment=default_augment(data.name))
     if getattr(head, "warmup_steps", 0) is None:
-        held = min(round(len(images) * data.holdout), data.holdout_max)
-        steps = max(1, (len(images) - held) // training.batch_size) * training.epochs
+        steps = _steps(num_images, training.batch_size) * training.epochs
         head = dataclasses.replace(head, warmup_steps=round(steps * _WARMUP_SHARE))  # type: ignore[call-arg]
     training = dataclasses.replace(training, precision=resolve_precision(training.precision, device))  # type: ignore[arg-type]
     return dataclasses.replace(settings, data=data, head=head, training=training)
 
 
-def _claim(out: Path, settings: RunSettings, resume: bool, group: Processes) -> None:
-    """Make `out` this run's folder, or refuse it."""
+def _steps(num_images: int, batch_size: int) -> int:
+    """Return the steps of an epoch: a last batch that is not full is left out, unless it is the only one."""
+    return max(1, num_images // batch_size)
+
+
+def _check_claim(out: Path, settings: RunSettings, fingerprint: str, resume: bool) -> None:
+    """Refuse a folder that holds anything but this very run."""
     if (out / "config.json").exists():
         if not resume:
             raise ValueError(f"{out} holds a run already: give another --out, or go on with --resume")
         differing = _differences(read_config(out).to_json(), settings.to_json())
         if differing:
             raise ValueError(f"{out} was begun with other settings, so it cannot be resumed with these: {differing}")
-    group.wait()
-    if group.first:
-        try:
-            write_config(out, settings)
-        except OSError as error:
-            raise ValueError(f"--out {out} cannot be written: {error.strerror}") from None
+        if (out / "split.safetensors").exists() and Run(out).split.fingerprint != fingerprint:
+            raise ValueError(
+                f"{out} was begun on other data: the content of {settings.data.name!r} has changed since; give another --out"
+            )
+    elif (out / "model.json").exists() or checkpoint_file(out / _CHECKPOINT).exists():
+        raise ValueError(f"{out} holds a model of unknown settings (no config.json): give another --out")
+
+
+def _claim(out: Path, settings: RunSettings, split: Split, group: Processes) -> None:
+    """Make `out` this run's folder."""
+    try:
+        # The configuration comes last: with it the folder is a run, and has all that belongs to one.
+        write_split(out, split)
+        _io.write_json(out / "environment.json", environment() | {"seed": settings.seed, "processes": group.world})
+        write_config(out, settings)
+    except OSError as error:
+        raise ValueError(f"--out {out} cannot be written: {error.strerror or error}") from None
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
@@ -185,52 +199,59 @@ class _Loop:
         group: Processes,
         reporter: Reporter,
     ) -> None:
-        self.settings, self.out, self.classifier, self.group, self.reporter = settings, out, classifier, group, reporter
+        self.settings, self.out, self.classifier, self.group = settings, out, classifier, group
         self.images, self.holdout = images, holdout
+        self.reporter = reporter if group.first else Silent()
         self.device = next(classifier.parameters()).device
         self.optimizer = create_optimizer(classifier, settings.training.optimizer)
-        self.model: nn.Module = DistributedDataParallel(classifier) if group.world > 1 else classifier
         self.identity = _io.hash_json(settings.to_json())
-        batch = settings.training.batch_size
-        self.steps = max(1, len(images) // batch)
+        self.steps = _steps(len(images), settings.training.batch_size)
+        self._batches(0)  # refuses a batch that does not fit; nothing is drawn yet
+        self.model: nn.Module = DistributedDataParallel(classifier) if group.world > 1 else classifier
 
     def run(self) -> None:
         training = self.settings.training
-        progress = load_checkpoint(self.out / "checkpoint", self.classifier, self.optimizer, self.identity)
+        folder = self.out / _CHECKPOINT
+        progress = load_checkpoint(folder, self.classifier, self.optimizer, self.identity)
         history = list(progress.history)
+        self._log(history)  # a kill between checkpoint and log left the log behind
         self.reporter.start(training.epochs, self.steps, progress.epoch)
         try:
             for epoch in range(progress.epoch, training.epochs):
                 history.append(self._epoch(epoch))
                 if self.group.first:
-                    folder = self.out / "checkpoint"
-                    save_checkpoint(
-                        folder, self.classifier, self.optimizer, Progress(epoch + 1, history), self.identity
-                    )
-                    lines = "".join(json.dumps(record) + "\n" for record in history)
-                    _io.write_bytes(self.out / "training.jsonl", lines.encode())
+                    done = Progress(epoch + 1, history)
+                    save_checkpoint(folder, self.classifier, self.optimizer, done, self.identity)
+                self._log(history)
                 self.reporter.epoch(history[-1])
         finally:
             self.reporter.close()
         if self.group.first:
             self.classifier.save(self.out)
 
-    def _epoch(self, epoch: int) -> dict[str, Any]:
-        settings, training = self.settings, self.settings.training
-        # Dropout draws from the global generator: seeded by the epoch, so that a resumed training draws the same.
-        torch.manual_seed((settings.seed * 1_000_003 + epoch) * 4_093 + self.group.rank)
-        batches = train_batches(
+    def _log(self, history: list[dict[str, Any]]) -> None:
+        if self.group.first and history:
+            lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in history)
+            _io.write_bytes(self.out / "training.jsonl", lines.encode())
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return train_batches(
             self.images,
-            training.batch_size,
-            augment=settings.data.augment or AugmentSettings(),
-            generator_seed=settings.seed,
+            self.settings.training.batch_size,
+            augment=self.settings.data.augment or AugmentSettings(),
+            generator_seed=self.settings.seed,
             epoch=epoch,
             rank=self.group.rank,
             world=self.group.world,
         )
+
+    def _epoch(self, epoch: int) -> dict[str, Any]:
+        settings, training = self.settings, self.settings.training
+        # Dropout draws from the global generator: seeded by the epoch, so that a resumed training draws the same.
+        torch.manual_seed((settings.seed * 1_000_003 + epoch) * 4_093 + self.group.rank)
         self.model.train()
         begin, seen, totals = time.perf_counter(), 0, _Totals(self.device)
-        for index, (x, y) in enumerate(batches):
+        for index, (x, y) in enumerate(self._batches(epoch)):
             self._set_rate(epoch * self.steps + index)
             output: HeadOutput = self.model(x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True))
             if not math.isfinite(output.loss.item()):
@@ -244,6 +265,7 @@ class _Loop:
             seen += len(y) * self.group.world
             self.reporter.step()
         seconds = time.perf_counter() - begin
+        _check_finite(self.classifier, epoch)
         means = totals.means(self.group.sum)
         return {
             "epoch": epoch + 1,
@@ -281,6 +303,7 @@ class _Totals:
         self._count = 0
         self._sums: dict[str, Tensor] = {}
         self._device = device
+        self._dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
 
     def add(self, output: HeadOutput, y: Tensor) -> None:
         self._count += len(y)
@@ -289,19 +312,31 @@ class _Totals:
         self._accumulate("error", (output.prediction != y).sum())
 
     def _accumulate(self, name: str, value: Tensor) -> None:
-        self._sums[name] = self._sums.get(name, torch.zeros((), dtype=torch.float64, device=value.device)) + value
+        value = value.to(self._dtype)
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
 
     def means(self, over_processes: Callable[[Tensor], Tensor]) -> dict[str, float]:
         names = list(self._sums)
-        values = torch.stack([*self._sums.values(), torch.tensor(float(self._count), device=self._device).double()])
+        values = torch.stack([*self._sums.values(), torch.tensor(self._count, dtype=self._dtype, device=self._device)])
         values = over_processes(values)
         return dict(zip(names, (values[:-1] / values[-1]).tolist(), strict=True))
+
+
+_ADVICE = "try a lower --optimizer.lr, --grad-clip 1, a longer warm-up of the head (--head.warmup-steps), or --precision float32"
+
+
+def _check_finite(classifier: Classifier, epoch: int) -> None:
+    """Refuse weights that the epoch's last step may have spoilt: no loss has seen them, and the checkpoint must not."""
+    bad = [name for name, value in classifier.state_dict().items() if not bool(value.isfinite().all())]
+    if bad:
+        raise TrainingError(
+            f"the model is no longer finite after the last step of epoch {epoch + 1} (first in {bad[0]}): {_ADVICE}"
+        )
 
 
 def _diverged(output: HeadOutput, epoch: int, index: int) -> TrainingError:
     bad = [name for name, term in output.terms.items() if not bool(term.isfinite().all())]
     return TrainingError(
         f"the loss is {output.loss.item()} at step {index + 1} of epoch {epoch + 1}"
-        f" (term: {', '.join(bad) or 'their sum'}): try a lower --training.optimizer.lr, --training.grad-clip 1, a longer warm-up"
-        " of the head, or --training.precision float32"
+        f" (term: {', '.join(bad) or 'their sum'}): {_ADVICE}"
     )

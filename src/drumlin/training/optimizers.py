@@ -20,7 +20,8 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     """Return the class of `torch.optim` called `name`, in any case.
 
     Raises:
-        ValueError: there is none; the message names the nearest. LBFGS needs a closure, so it is not among them.
+        ValueError: there is none; the message names the nearest. LBFGS needs a closure and SparseAdam sparse gradients, so they
+            are not among them.
 
     >>> optimizer_class("adamw").__name__
     'AdamW'
@@ -30,7 +31,7 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
         for key, value in vars(torch.optim).items()
         if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
     }
-    del classes["lbfgs"]
+    del classes["lbfgs"], classes["sparseadam"]
     if name.lower() not in classes:
         raise unknown("optimizer", name, [value.__name__ for value in classes.values()])
     return classes[name.lower()]
@@ -43,13 +44,9 @@ def create_optimizer(classifier: Classifier, settings: OptimizerSettings) -> tor
     parameters are grouped by the head. Each group keeps its peak learning rate as `peak_lr`, for the schedule.
 
     Raises:
-        ValueError: an unknown optimiser or option, a rate or decay below 0.
+        ValueError: an unknown optimiser or option, or one that the optimiser refuses.
     """
     kind = optimizer_class(settings.name)
-    if settings.lr <= 0 or settings.weight_decay < 0:
-        raise ValueError(
-            f"optimizer.lr must be above 0 and weight_decay at least 0, got {settings.lr} and {settings.weight_decay}"
-        )
     backbone = [p for p in classifier.backbone.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in backbone if p.ndim > 1], "lr": settings.lr, "weight_decay": settings.weight_decay},

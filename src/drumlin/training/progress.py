@@ -104,7 +104,7 @@ class Live(Plain):
             self._bar.stop()
 
     def _print(self, line: str) -> None:
-        self._bar.console.print(line, highlight=False)
+        self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def reporter(*, quiet: bool = False) -> Reporter:

@@ -48,13 +48,15 @@ def read_config(folder: Path) -> RunSettings:
     path = folder / _CONFIG
     if not path.is_file():
         raise ValueError(f"{folder} is not a run (no {_CONFIG}): give the folder that `drumlin train --out` wrote")
-    values: dict[str, Any] = dict(_io.read_json(path))
-    found = values.pop("schema", None)
+    values = _io.read_json(path)
+    found = values.pop("schema", None) if isinstance(values, dict) else None
     if found != CONFIG_SCHEMA:
         raise ValueError(f"{path} is of version {found}; this drumlin reads version {CONFIG_SCHEMA}")
     try:
         return _settings(values)
-    except (TypeError, KeyError) as error:
+    except KeyError as error:
+        raise ValueError(f"{path} does not describe a run of this version: {error} is missing") from None
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path} does not describe a run of this version: {error}") from None
 
 
@@ -110,11 +112,15 @@ class Run:
     @cached_property
     def classifier(self) -> Classifier:
         """The trained model, on the CPU, in evaluation mode."""
+        self.require_finished()
+        return Classifier.load(self.folder)
+
+    def require_finished(self) -> None:
+        """Raise a ValueError, which says how to go on, if the training was begun and has not come to its end."""
         if (self.folder / _CONFIG).is_file() and not self.finished:
             raise ValueError(
                 f"the training in {self.folder} has not finished: go on with `drumlin train --out {self.folder} --resume`"
             )
-        return Classifier.load(self.folder)
 
     @cached_property
     def split(self) -> Split:
@@ -151,11 +157,15 @@ class Run:
             ValueError: none were.
         """
         if len(self.split.holdout) == 0:
-            raise ValueError(f"{self.folder} held no samples out (--data.holdout 0): there is nothing to calibrate on")
+            raise ValueError(f"{self.folder} held no samples out (--holdout 0): there is nothing to calibrate on")
         return self._training_split.subset(self.split.holdout)
 
     def test_images(self) -> Images | ImageFiles:
         """Return the test split; nothing may be fitted on it."""
+        return self._test_split
+
+    @cached_property
+    def _test_split(self) -> Images | ImageFiles:
         return load_for(self.settings.data, "test", self.classifier.inputs)
 
 

@@ -42,7 +42,7 @@ def rate_factor(settings: ScheduleSettings, step: int, total: int) -> float:
     The schedule is read in the middle of the step, so that no step is taken at rate 0.
 
     Raises:
-        ValueError: an unknown schedule, a warm-up outside [0, 1), or a step outside the training.
+        ValueError: an unknown schedule, or a step outside the training.
 
     >>> settings = ScheduleSettings(name="one-cycle", warmup=0.5)
     >>> [round(rate_factor(settings, step, 4), 3) for step in range(4)]
@@ -50,8 +50,6 @@ def rate_factor(settings: ScheduleSettings, step: int, total: int) -> float:
     """
     if settings.name not in SCHEDULES:
         raise unknown("schedule", settings.name, SCHEDULES)
-    if not 0 <= settings.warmup < 1:
-        raise ValueError(f"schedule.warmup must lie in [0, 1), got {settings.warmup}")
     if not 0 <= step < total:
         raise ValueError(f"step must lie in 0..{total - 1}, got {step}")
     return SCHEDULES[settings.name]((step + 0.5) / total, settings)

@@ -1,0 +1,83 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drumlin.training.distributed import Processes, first_process, processes, resolve_device
+
+WORDS = "train --data digits:0,1 --backbone cvpr-6 --backbone.feature-dim 8 --epochs 1 --precision float32".split()
+
+
+def launch(out: Path, *words: str, count: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run drumlin on its own, or on `count` processes of torchrun."""
+    port = 20000 + os.getpid() % 20000
+    several = ["-m", "torch.distributed.run", f"--nproc-per-node={count}", f"--master-port={port}"]
+    command = [sys.executable, *(several if count else []), "-m", "drumlin.cli", *WORDS, "--out", str(out), *words]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["gm"])
+def test_two_processes_end_where_one_does(tmp_path: Path, head: str) -> None:
+    words = ("--head", head, "--batch-size", "64", "--optimizer.lr", "0.01")
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone, together = launch(one, *words), launch(two, *words, count=2)
+    assert alone.returncode == 0, alone.stderr
+    assert together.returncode == 0, together.stderr
+    expected, weights = (load_file(run / "model.safetensors") for run in (one, two))
+    assert expected.keys() == weights.keys()
+    for name, value in expected.items():
+        assert torch.allclose(weights[name].double(), value.double(), rtol=0, atol=1e-6), name
+    assert together.stderr.count("epoch 1/1") == 1  # one of them speaks
+    assert together.stderr.count("trained: ") == 1
+    # started again where one is finished already: nothing to do, for any of them
+    before = (two / "model.json").stat().st_mtime_ns
+    shutil.rmtree(two / "checkpoint")
+    again = launch(two, *words, "--resume", count=2)
+    assert again.returncode == 0, again.stderr
+    assert (two / "model.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_a_batch_that_two_processes_cannot_share(tmp_path: Path) -> None:
+    done = launch(tmp_path / "odd", "--head", "gm", "--batch-size", "33", count=2)
+    assert done.returncode != 0
+    assert "batch_size is 33, which 2 processes cannot share evenly; give a multiple of 2" in done.stderr
+    assert not (tmp_path / "odd").exists()
+
+
+def test_without_torchrun_there_is_one_process() -> None:
+    with processes(torch.device("cpu")) as group:
+        assert group == Processes(0, 1)
+        assert group.first
+        group.wait()
+        values = torch.ones(2)
+        assert group.sum(values) is values
+
+
+def test_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    assert first_process()
+    monkeypatch.setenv("RANK", "1")
+    assert not first_process()
+
+
+@pytest.mark.parametrize("name", ["nosuch", "cuda:99", "meta-data"])
+def test_devices_that_are_not_there(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"device '{name}' cannot be used: "):
+        resolve_device(name)
+
+
+def test_auto_is_the_accelerator_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert resolve_device("auto") == torch.device("cuda", 1)
