@@ -20,7 +20,7 @@ from pathlib import Path
 README = Path(__file__).resolve().parents[1] / "README.md"
 RUN = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-W", "error::DeprecationWarning", "-c"]}
 SHOWN = ("console", "text", "bibtex")
-SECONDS_PER_BLOCK = 120
+SECONDS_PER_BLOCK = 300
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ def blocks(markdown: str) -> list[Block]:
         elif line.lstrip().startswith(("```", "~~~")):
             language = line.strip().removeprefix("```")
             if language not in (*RUN, *SHOWN):
-                raise ValueError(f"line {number}: a block's language must be one of {', '.join((*RUN, *SHOWN))}: {line!r}")
+                raise ValueError(
+                    f"line {number}: a block's language must be one of {', '.join((*RUN, *SHOWN))}: {line!r}"
+                )
             begin, lines = number, []
     if begin:
         raise ValueError(f"line {begin}: this block is never closed")

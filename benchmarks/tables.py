@@ -162,7 +162,9 @@ def render(text: str, results: Path) -> str:
     """
     left = _MARKER.search(_MARKED.sub(lambda match: "\n" * match[0].count("\n"), text))
     if left or any(_MARKER.search(match["body"]) for match in _MARKED.finditer(text)):
-        raise ValueError("a marker `<!-- table: NAME -->` or `<!-- end -->` has no partner" + (f": {left[0]}" if left else ""))
+        raise ValueError(
+            "a marker `<!-- table: NAME -->` or `<!-- end -->` has no partner" + (f": {left[0]}" if left else "")
+        )
 
     def replacement(match: re.Match[str]) -> str:
         content = make(match["name"], results)
@@ -183,7 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if before == after:
         return 0
     if flags.check:
-        diff = difflib.unified_diff(before.splitlines(True), after.splitlines(True), "README.md", "README.md, made anew")
+        diff = difflib.unified_diff(
+            before.splitlines(True), after.splitlines(True), "README.md", "README.md, made anew"
+        )
         sys.stdout.writelines(diff)
         print("README.md is stale: python benchmarks/tables.py", file=sys.stderr)
         return 1

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from drumlin import _io
-from drumlin.data.images import hash_tensors
+from drumlin._tensors import hash_tensors
 from drumlin.detectors import Detector, load_detector
 from drumlin.detectors.artifact import artifact_files, read_artifact, write_artifact
 from drumlin.features import FeatureSet, evaluation_mode, feature_set

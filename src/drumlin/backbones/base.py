@@ -104,7 +104,7 @@ class Backbone(nn.Module):
 
     def forward_with_hidden(
         self, x: Float[Tensor, "n c h w"], names: Sequence[str]
-    ) -> tuple[Float[Tensor, "n d"], dict[str, Float[Tensor, "n ?f"]]]:
+    ) -> tuple[Float[Tensor, "n d"], dict[str, Float[Tensor, "n _"]]]:
         """Return the features z and, by name, the outputs of the layers `names`, from one pass and with their graph.
 
         Maps (N, C, h, w) are averaged over their pixels, tokens (N, T, C) over the tokens, in float32 at least. A layer

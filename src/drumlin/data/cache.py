@@ -7,15 +7,13 @@ from pathlib import Path
 
 import torch
 from jaxtyping import UInt8
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from drumlin._io import atomic_path, hash_json
+from drumlin._io import hash_json
+from drumlin._tensors import read_tensors, write_tensors
 from drumlin.data.adaptation import RULE, Size, target_size
 from drumlin.data.decoding import decode
 from drumlin.data.folders import Tree
-from drumlin.data.images import hash_tensors
 from drumlin.data.roots import user_cache
 
 
@@ -44,13 +42,11 @@ def decoded(tree: Tree, *, channels: int | None, size: Size, root: Path) -> UInt
         if pixels is not None:
             return pixels
     pixels = decode(tree.paths, channels=channels, size=size)
-    metadata = {"key": key, "sha256": hash_tensors(pixels)}
     for file in files:
         try:
-            with atomic_path(file) as temporary:
-                save_file({"pixels": pixels}, temporary, metadata)
+            write_tensors(file, {"pixels": pixels}, {"key": key})
             return pixels
-        except (OSError, SafetensorError):  # read-only or full: the next place may do
+        except OSError:  # read-only or full: the next place may do
             continue
     warnings.warn(
         f"decoded images can be kept neither in {' nor in '.join(map(str, places))}; they are decoded each time"
@@ -61,11 +57,10 @@ def decoded(tree: Tree, *, channels: int | None, size: Size, root: Path) -> UInt
 def _read(file: Path, key: str, n: int) -> Tensor | None:
     """Return the images in the cache entry `file`, or None if it is not there, not of `key`, or not whole."""
     try:
-        with safe_open(file, framework="pt") as entry:
-            metadata = entry.metadata() or {}
-            # cloned: the original is mapped to the file, and would fault if that were cut short later on
-            pixels: Tensor = entry.get_tensor("pixels").clone()
-    except (OSError, SafetensorError):
+        tensors, about = read_tensors(file)
+    except (OSError, ValueError):
         return None
-    whole = metadata.get("key") == key and metadata.get("sha256") == hash_tensors(pixels)
-    return pixels if whole and pixels.dtype == torch.uint8 and pixels.ndim == 4 and len(pixels) == n else None
+    pixels = tensors.get("pixels")
+    if about.get("key") != key or pixels is None or pixels.dtype != torch.uint8 or pixels.ndim != 4 or len(pixels) != n:
+        return None
+    return pixels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +10,8 @@ from typing import TypeAlias
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
+
+from drumlin._tensors import hash_tensors
 
 Indices: TypeAlias = Int64[Tensor, " m"] | Sequence[int] | slice | None
 """Which samples: their numbers, a slice, or None for all."""
@@ -106,18 +107,6 @@ def check_labels(labels: Int64[Tensor, " n"], class_names: Sequence[str]) -> Non
             f"labels run from {int(labels.min())} to {int(labels.max())}; with {len(class_names)} class names "
             f"they must lie in 0..{len(class_names) - 1}"
         )
-
-
-def hash_tensors(*tensors: Tensor, about: str = "") -> str:
-    """SHA-256 of the shapes, types and values of `tensors` and of the text `about`; hexadecimal.
-
-    >>> hash_tensors(torch.zeros(1, 2)) == hash_tensors(torch.zeros(2, 1))
-    False
-    """
-    digest = hashlib.sha256(repr((about, [(tuple(t.shape), str(t.dtype)) for t in tensors])).encode())
-    for tensor in tensors:
-        digest.update(tensor.cpu().reshape(-1).numpy().data)  # flat: hashlib takes no other buffer
-    return digest.hexdigest()
 
 
 def unit_range(pixels: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

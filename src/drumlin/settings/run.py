@@ -86,7 +86,7 @@ class TrainingSettings:
 
 _TRAINING_DEFAULTS: dict[str, TrainingSettings] = {
     "digits": TrainingSettings(epochs=20, batch_size=32, optimizer=OptimizerSettings(lr=0.05)),
-    "mnist": TrainingSettings(epochs=8, optimizer=OptimizerSettings(lr=0.05)),
+    "mnist": TrainingSettings(epochs=9, optimizer=OptimizerSettings(lr=0.05)),
 }
 
 
