@@ -60,8 +60,9 @@ def blocks(markdown: str) -> list[Block]:
 
 def make_photos(folder: Path) -> None:
     """Write `photos/CLASS/*.png`, 32 pixels wide, and `new-photos/*.png`: digits of three classes, and of a fourth one too."""
-    from drumlin.data import adapt, load
     from PIL import Image
+
+    from drumlin.data import adapt, load
 
     images = adapt(load("digits:0-3", "all"), channels=3, size=32)
     for index, (pixels, label) in enumerate(zip(images.pixels[::2], images.labels[::2].tolist(), strict=True)):

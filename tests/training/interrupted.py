@@ -1,6 +1,7 @@
 """Run as a script: train, be killed with SIGKILL at a named moment, resume; leave all in folders for the tests to compare.
 
-Every training is a fork of this process, which has not computed anything yet, so that torch is imported once.
+Every interrupted and resumed training is a fork of this process, so that everything is imported once; on one thread, since the
+workers of others would not come along.
 """
 
 import json
@@ -18,7 +19,7 @@ from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import DataSettings
 from drumlin.settings.heads import head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, TrainingSettings
-from drumlin.training import checkpoints, loop, train
+from drumlin.training import loop, train
 from drumlin.training.progress import Silent
 
 SETTINGS = {
@@ -97,10 +98,9 @@ def forked(work: Callable[[], None]) -> int:
 
 def main(place: Path) -> None:
     torch.set_num_threads(1)
-    assert checkpoints
     codes: dict[str, list[int]] = {}
     for name, settings in SETTINGS.items():
-        codes[f"{name}/whole"] = [forked(lambda s=settings, n=name: train(s, place / n / "whole"))]
+        train(settings, place / name / "whole")
         for moment, prepare in MOMENTS.items():
             out = place / name / moment
 

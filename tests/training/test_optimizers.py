@@ -98,7 +98,9 @@ def test_options_that_the_optimizer_refuses(make: Callable[..., Classifier], opt
 
 def test_a_forgotten_parameter_of_the_head_is_named() -> None:
     head = SoftmaxHead(3, 2)
-    with pytest.warns(UserWarning, match=r"will not be trained: linear\.bias; build its groups with head\.param_groups"):
+    with pytest.warns(
+        UserWarning, match=r"will not be trained: linear\.bias; build its groups with head\.param_groups"
+    ):
         warn_if_missing(head, [{"params": [head.linear.weight]}])
 
 

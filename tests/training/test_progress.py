@@ -36,7 +36,9 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert "\x1b" not in printed.err
-    assert printed.err.startswith("epoch 1/2  classification 0.5000  likelihood 0.2500  training error 10.00%  hold-out")
+    assert printed.err.startswith(
+        "epoch 1/2  classification 0.5000  likelihood 0.2500  training error 10.00%  hold-out"
+    )
 
 
 def test_the_time_left_is_reckoned_from_the_epochs_done_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,13 +54,18 @@ def test_no_run(tmp_path: Path) -> None:
         (lambda v: v.pop("seed"), r"config\.json does not describe a run of this version: 'seed' is missing"),
         (lambda v: v["training"].update(speed=1), r"config\.json does not describe .* 'speed'"),
         (lambda v: v["head"].update(name="gmm"), r"config\.json does not describe .* unknown head 'gmm'"),
-        (lambda v: v["head"].update(colour=1), r"config\.json does not describe .* unknown setting of head 'gm' 'colour'"),
-        (lambda v: v["training"].update(epochs=0), r"config\.json does not describe .* epochs must be at least 1, got 0"),
+        (
+            lambda v: v["head"].update(colour=1),
+            r"config\.json does not describe .* unknown setting of head 'gm' 'colour'",
+        ),
+        (
+            lambda v: v["training"].update(epochs=0),
+            r"config\.json does not describe .* epochs must be at least 1, got 0",
+        ),
         (lambda v: v["data"].update(augment=3), r"config\.json does not describe"),
     ],
 )
 def test_configurations_of_another_kind(config: Path, change: Callable[[Any], Any], message: str) -> None:
-    rewrite(config, lambda v: v["data"].update(augment={}))
     rewrite(config, change)
     with pytest.raises(ValueError, match=message):
         read_config(config.parent)
@@ -100,7 +105,6 @@ def test_the_split_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_run_finds_its_data_where_it_is_told(config: Path, tmp_path: Path) -> None:
-    rewrite(config, lambda v: v["data"].update(augment={}))
     here, there = Run(tmp_path, root="a", download=True), Run(tmp_path, root="b")
     assert (here.settings.data.root, here.settings.data.download) == ("a", True)
     assert here.identity == there.identity  # the same run, wherever its data lies
@@ -161,9 +165,7 @@ def test_a_class_without_a_training_image_is_named(
     from drumlin.training import train
 
     pixels = torch.zeros(10, 1, 8, 8, dtype=torch.uint8)
-    made = Images(
-        pixels=pixels, labels=torch.arange(10) % 2, class_names=("a", "b", "c"), name="made", split="train"
-    )
+    made = Images(pixels=pixels, labels=torch.arange(10) % 2, class_names=("a", "b", "c"), name="made", split="train")
     monkeypatch.setattr("drumlin.training.loop.load_for", lambda *arguments: made)
     with pytest.raises(ValueError, match=r"data 'made' has no training image of c: add some, or drop the class"):
         train(small(), tmp_path / "run")

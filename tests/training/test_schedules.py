@@ -21,7 +21,7 @@ def test_cosine_by_hand() -> None:
 
 
 def test_step_by_hand() -> None:
-    expected = [1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01]  # read at 0.05, 0.15, ...: milestones at 0.5 and 0.75
+    expected = [1, 1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.01]  # read at 0.05, 0.15, ...: milestones at 0.5 and 0.75
     assert factors(10, name="step", milestones=(0.5, 0.75)) == pytest.approx(expected)
     assert factors(4, name="step", milestones=(), factor=0.5) == [1, 1, 1, 1]
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from drumlin.functional._products import Product
+from drumlin.functional._products import PRODUCTS, Product
 
 
 def log_constant(dimension: int) -> float:
@@ -52,18 +52,17 @@ class Block:
 
 
 def blocks(
-    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor, y: Tensor, size: int, memory: Tensor
+    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor, y: Tensor, size: int
 ) -> Iterator[Block]:
-    """Yield blocks of at most `size` classes; their centred means go to `memory`, (K, D), or (size, D) to use it again and again."""
+    """Yield blocks of at most `size` classes. Centred means are only good until the next block, whose means take their place."""
     num_classes, dimension = means.shape
     many = size < num_classes
     order = y.argsort() if many else torch.arange(y.shape[0], device=y.device)
     counts = torch.bincount(y // size, minlength=-(-num_classes // size)).tolist() if many else [y.shape[0]]
-    ones = means.new_ones(min(size, num_classes), 1)
+    memory, ones = means.new_empty(min(size, num_classes), dimension), means.new_ones(min(size, num_classes), 1)
     for rows, start in zip(torch.split(order, counts), range(0, num_classes, size), strict=True):
         part = slice(start, min(start + size, num_classes))
-        place = memory[part] if memory.shape == means.shape else memory[: part.stop - start]
-        centred = torch.sub(means[part], centre, out=place)
+        centred = torch.sub(means[part], centre, out=memory[: part.stop - start])
         inverse, scaled, log_det = ones[: part.stop - start], centred, None
         if log_var is not None:
             inverse = log_var[part].neg().exp_()
@@ -78,17 +77,19 @@ class Gradients:
 
     linear: Tensor
     square: Tensor
+    means: Tensor
     log_var: Tensor | None
 
 
 class Features:
     """A batch of centred features (N, D), with ½ z² as wide as the log-variances."""
 
-    def __init__(self, z: Tensor, log_var: Tensor | None, product: Product) -> None:
+    def __init__(self, z: Tensor, width: int, product: Product) -> None:
         self.z = z
+        self.width = width
         self.product = product
-        self.width = 1 if log_var is None else log_var.shape[1]
-        squares = torch.linalg.vecdot(z, z)[:, None] if self.width == 1 else z.square()
+        self.square_product = product if width > 1 else PRODUCTS["float32"]  # one column is not worth rounding
+        squares = z.square() if width > 1 else torch.linalg.vector_norm(z, dim=1, keepdim=True).square_()
         self.half_square = squares.mul_(0.5)
 
     def log_joint(self, block: Block, out: Tensor) -> Tensor:
@@ -99,33 +100,24 @@ class Features:
         if self.width == 1:  # an outer product
             torch.addcmul(constant, self.half_square, block.inverse.T, value=-1, out=out)
         else:
-            self.product(out.copy_(constant), self.half_square.neg(), block.inverse.T)
+            self.square_product(out.copy_(constant), self.half_square.neg(), block.inverse.T)
         return self.product(out, self.z, block.scaled.T)
-
-    def zero_gradients(self, log_var: Tensor | None) -> Gradients:
-        """Return gradients for `backward` to fill, block by block."""
-        by_log_var = None if log_var is None else torch.empty_like(log_var)
-        return Gradients(torch.zeros_like(self.z), torch.zeros_like(self.half_square), by_log_var)
 
     def backward(self, h: Tensor, sums: Tensor, block: Block, into: Gradients) -> None:
         """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant; `sums` (B, 1) are H's by column.
 
-        The gradient of the means takes the place of `block.means`.
+        With G = Hᵀz − sμ: ∂/∂μ = Λ⁻¹G, ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − μG − ½sμ²) − ½s, summed over D where w = 1.
         """
         self.product(into.linear, h, block.scaled)
-        into.square.addmm_(h, block.inverse) if self.width == 1 else self.product(into.square, h, block.inverse)
+        self.square_product(into.square, h, block.inverse)
+        gradient = self.product(into.means[block.part], h.T, self.z, beta=0)
         if into.log_var is None:
-            self.product(block.means.mul_(sums), h.T, self.z, beta=-1)
+            gradient.addcmul_(sums, block.means, value=-1)
             return
-        # G = Hᵀz − sμ; ∂/∂μ = Λ⁻¹G and ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − ½sμ²) − Λ⁻¹μG − ½s, summed over D where w = 1
-        log_var = into.log_var[block.part]
-        square = torch.mul(block.means, block.means, out=log_var if self.width > 1 else None)
-        square = square if self.width > 1 else torch.sum(square, 1, keepdim=True, out=log_var)
-        self.product(square.mul_(sums), h.T, self.half_square, beta=-0.5).mul_(block.inverse)
-        gradient = self.product(block.means.mul_(sums), h.T, self.z, beta=-1)
-        if self.width > 1:
-            log_var.addcmul_(block.scaled, gradient, value=-1).sub_(sums, alpha=0.5)
-        else:
-            inner = torch.linalg.vecdot(block.scaled, gradient)[:, None]
-            log_var.sub_(inner).sub_(sums, alpha=0.5 * self.z.shape[1])
+        offset = sums * block.means
+        gradient.sub_(offset)
+        rest = torch.add(gradient, offset, alpha=0.5, out=offset).mul_(block.means)
+        rest = rest if self.width > 1 else rest.sum(1, keepdim=True)
+        by_log_var = self.square_product(into.log_var[block.part], h.T, self.half_square, beta=0)
+        by_log_var.sub_(rest).mul_(block.inverse).sub_(sums, alpha=0.5 * self.z.shape[1] / self.width)
         gradient.mul_(block.inverse)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardshrink, softplus
 
-from drumlin.functional._blocks import Block, Features, blocks, log_constant, log_determinant
+from drumlin.functional._blocks import Block, Features, Gradients, blocks, log_constant, log_determinant
 from drumlin.functional._numerics import first_maximum, full_precision, smallest_useful
 from drumlin.functional._products import PRODUCTS
 
@@ -58,7 +58,7 @@ class _FusedMixture(torch.autograd.Function):
         own_means = means.index_select(0, y)
         # Distances do not depend on the centre; the expansion is accurate if it lies near the means, wherever an outlier of z lies.
         centre = own_means.sum(0) / max(len(y), 1)
-        features = Features(z - centre, log_var, PRODUCTS[options.matmul])
+        features = Features(z - centre, 1 if log_var is None else log_var.shape[1], PRODUCTS[options.matmul])
 
         offset = torch.sub(z, own_means, out=own_means)
         own_log_det, pulled = log_prior.new_zeros(()), offset
@@ -70,19 +70,20 @@ class _FusedMixture(torch.autograd.Function):
 
         size = options.class_chunk or (num_classes if z.is_cuda else _CACHE_BLOCK)
         logits = None if options.class_chunk else z.new_empty(len(y), num_classes)
-        bound = _Bound()
+        bound = torch.zeros_like(own_joint)
         posteriors, log_sums, leaders = [], [], []
-        memory = means.new_empty(min(size, num_classes), dimension)
-        for block in blocks(means, log_var, log_prior, centre, y, size, memory):
-            joint, posterior = _others(features, block, logits)
+        for block in blocks(means, log_var, log_prior, centre, y, size):
+            joint = features.log_joint(block, _place(logits, block, z))
+            if options.bound:  # Σ_k p_k (2 d_k + log|Λ_k|)
+                prior = block.log_prior.exp()
+                bound.add_(prior @ block.log_prior).sub_(joint @ prior)
+            posterior = _others(joint, block)
             top, index = first_maximum(joint)
             leaders.append((top, index + block.part.start))
             log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
             if logits is not None:
                 posteriors.append(posterior)
                 joint.sub_(log_constant(dimension))
-            if options.bound:
-                bound.add(block)
 
         best, prediction = reduce(_larger, leaders)
         # Until here classes other than y; on a tie the lower index wins, as in argmax.
@@ -94,10 +95,11 @@ class _FusedMixture(torch.autograd.Function):
         others = reduce(torch.logaddexp, log_sums)
         own_joint = own_joint - (options.factor * own_distance + options.shift)
         classification = softplus(others - own_joint, threshold=50.0)
-        likelihood = bound.of(features.z) if options.bound else own_distance + own_log_det * 0.5
+        likelihood = bound.mul_(2) if options.bound else own_distance + own_log_det * 0.5
 
-        ctx.options, ctx.size = options, size
-        saved = (z, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others)
+        ctx.options, ctx.size, ctx.features = options, size, features
+        ctx.only_block = block if size >= num_classes and logits is not None else None
+        saved = (y, means, log_var, log_prior, centre, offset, pulled, own_joint, others)
         ctx.save_for_backward(*saved, *log_sums, *posteriors)
         ctx.mark_non_differentiable(prediction)
         if logits is not None:
@@ -118,21 +120,30 @@ class _FusedMixture(torch.autograd.Function):
 def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor | None, ...]:
     """Return the gradients of `_FusedMixture.forward`'s inputs."""
     options: MixtureOptions = ctx.options
-    z, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = ctx.saved_tensors
+    y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = ctx.saved_tensors
+    features: Features = ctx.features
     num_blocks = -(-means.shape[0] // ctx.size)
     log_sums, posteriors = kept[:num_blocks], kept[num_blocks:]
-    features = Features(z - centre, log_var, PRODUCTS[options.matmul])
-    negligible = smallest_useful(z.dtype)
+    negligible = smallest_useful(means.dtype)
 
     # The normaliser includes the margin; 1 − p_y does not cancel.
     log_normaliser = torch.logaddexp(others, own_joint)
     pull = hardshrink(by_loss * torch.sigmoid(others - own_joint), negligible)
-    into = features.zero_gradients(log_var)
-    by_means = torch.empty_like(means, memory_format=torch.contiguous_format)
+    into = Gradients(
+        torch.zeros_like(features.z),
+        torch.zeros_like(features.half_square),
+        torch.empty_like(means, memory_format=torch.contiguous_format),
+        None if log_var is None else torch.empty_like(log_var, memory_format=torch.contiguous_format),
+    )
     by_log_prior = torch.empty_like(log_prior)
     by_bound = by_likelihood.sum() * -2
-    for number, block in enumerate(blocks(means, log_var, log_prior, centre, y, ctx.size, by_means)):
-        posterior = posteriors[number] if posteriors else _others(features, block, None)[1]
+    again = [ctx.only_block] if ctx.only_block else blocks(means, log_var, log_prior, centre, y, ctx.size)
+    for number, block in enumerate(again):
+        posterior = (
+            posteriors[number]
+            if posteriors
+            else _others(features.log_joint(block, _place(None, block, features.z)), block)
+        )
         share = (log_sums[number] - log_normaliser).exp_().mul_(by_loss)
         h = posterior * share[:, None]
         torch.hardshrink(h, negligible, out=h)  # 0 for the true class, too, which comes below
@@ -149,52 +160,33 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
     by_distance = (pull * (1 + options.factor) + component)[:, None]
     push = by_distance * pulled
     grad_z += push
-    by_means.index_add_(0, y, push, alpha=-1)
+    into.means.index_add_(0, y, push, alpha=-1)
     if into.log_var is not None:
         by_log_det, half = (pull + component)[:, None], push * offset
         if features.width == 1:
-            by_log_det, half = by_log_det * z.shape[1], half.sum(1, keepdim=True)
+            by_log_det, half = by_log_det * means.shape[1], half.sum(1, keepdim=True)
         own = (by_log_det - half).mul_(0.5)
         into.log_var.index_add_(0, y, own)
-    return grad_z, None, by_means, into.log_var, by_log_prior.index_add_(0, y, pull, alpha=-1), None
+    return grad_z, None, into.means, into.log_var, by_log_prior.index_add_(0, y, pull, alpha=-1), None
 
 
-def _others(features: Features, block: Block, logits: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return log p(z, k) (N, B) of a block's classes, in `logits` if given, and its softmax; the true class is left out of both.
+def _place(logits: Tensor | None, block: Block, z: Tensor) -> Tensor:
+    """Return where a block's log joint densities (N, B) go: into `logits` if given."""
+    return z.new_empty(z.shape[0], block.means.shape[0]) if logits is None else logits[:, block.part]
+
+
+def _others(joint: Tensor, block: Block) -> Tensor:
+    """Return the softmax (N, B) of a block's log joint densities, the true class left out: it is set to the lowest number there.
 
     A row whose true class is alone in its block has a softmax of 1 there, and a log-sum low enough to make it 0 among all blocks.
     """
-    shape = features.z.shape[0], block.means.shape[0]
-    joint = features.log_joint(block, features.z.new_empty(shape) if logits is None else logits[:, block.part])
     joint[block.rows, block.columns] = torch.finfo(joint.dtype).min
-    return joint, joint.softmax(1)
+    return joint.softmax(1)
 
 
 def _larger(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Return the larger of two maxima and its index, the first on a tie."""
     return torch.maximum(first[0], second[0]), torch.where(second[0] > first[0], second[1], first[1])
-
-
-class _Bound:
-    """The mixture bound Σ_k p_k (2 d_k + log|Λ_k|) by moments: O(ND + KD), since Σ_k p_k (z−μ_k)²/Λ_k is quadratic in z."""
-
-    def __init__(self) -> None:
-        self.blocks: list[tuple[Tensor, ...]] = []
-
-    def add(self, block: Block) -> None:
-        """Count a block's classes."""
-        prior = block.log_prior.exp()
-        log_det = prior.new_zeros(()) if block.log_det is None else prior @ block.log_det
-        self.blocks.append((prior @ block.inverse, prior @ block.scaled, prior @ block.squares, log_det))
-
-    def of(self, z: Tensor) -> Tensor:
-        """Return the bound (N,) for centred features z (N, D)."""
-        weight, first, second, log_det = (reduce(torch.add, parts) for parts in zip(*self.blocks, strict=True))
-        middle = first / weight
-        spread = (second - first @ middle).clamp_min_(0)
-        offset = z - middle
-        bound: Tensor = torch.linalg.vecdot(offset * weight, offset)
-        return bound.add_(spread + log_det)
 
 
 def fused_mixture(

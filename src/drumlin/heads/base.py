@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 import torch
@@ -92,7 +93,7 @@ class Head(nn.Module):
         if self.class_weights is not None:
             weights = self.class_weights[y]
             terms = {name: term * weights for name, term in terms.items()}
-        total = torch.stack(list(terms.values())).sum(0)
+        total = reduce(torch.add, terms.values())
         return HeadOutput(_REDUCTIONS[self.reduction](total), terms, prediction, logits)
 
     def set_class_weights(self, weights: Tensor | None) -> None:
@@ -130,7 +131,7 @@ class Head(nn.Module):
                 f"y must be int64 labels of shape ({z.shape[0]},), got {y.dtype} of shape {tuple(y.shape)}"
             )
         if y.device.type == "cpu" and y.numel():
-            low, high = int(y.min()), int(y.max())
+            low, high = (int(bound) for bound in y.aminmax())
             if low < 0 or high >= self.num_classes:
                 raise ValueError(f"y must lie in 0..{self.num_classes - 1}, got {low if low < 0 else high}")
 

@@ -62,12 +62,12 @@ def read_config(folder: Path) -> RunSettings:
 
 def _settings(values: dict[str, Any]) -> RunSettings:
     data, training = dict(values["data"]), dict(values["training"])
-    augment = AugmentSettings(**data.pop("augment"))
+    augment = data.pop("augment")
     optimizer = OptimizerSettings(**training.pop("optimizer"))
     schedule = dict(training.pop("schedule"))
     schedule["milestones"] = tuple(schedule["milestones"])
     return RunSettings(
-        data=DataSettings(**data, augment=augment),
+        data=DataSettings(**data, augment=None if augment is None else AugmentSettings(**augment)),
         head=head_settings(**values["head"]),
         backbone=backbone_settings(**values["backbone"]),
         training=TrainingSettings(**training, optimizer=optimizer, schedule=ScheduleSettings(**schedule)),

@@ -1,0 +1,245 @@
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drumlin.results import read, select
+
+pytestmark = pytest.mark.slow
+Copy = Callable[[str], Path]
+Drumlin = Callable[..., Any]
+Refused = Callable[..., str]
+
+
+@pytest.mark.parametrize("head", ["softmax", "gm"])
+def test_evaluate(drumlin: Drumlin, copied: Copy, head: str) -> None:
+    run = copied(head)
+    outcome = drumlin("evaluate", run)
+    assert outcome.code == 0, outcome.err
+    for metric in ("error", "top5-error", "ece", "nll", "mean-distance", "intra-class-spread"):
+        assert f"\n{metric} " in outcome.out or f"  {metric} " in outcome.out
+    assert ("T eq. 16" in outcome.out) == (head == "gm")  # the optimum beside the measured distance
+    records = read(run / "results.jsonl")
+    assert {record.task for record in records} == {"classification", "geometry"}
+    (error,) = select(records, metric="error")
+    assert f"{100 * error.value:.2f}%" in outcome.out
+    assert (run / "arrays" / "classification.safetensors").is_file()
+
+
+def test_detect(drumlin: Drumlin, copied: Copy) -> None:
+    run = copied("gm")
+    sets = ("noise", "inverted", "digits:8,9")
+    outcome = drumlin("detect", run, "--ood", *sets, "--attack", "fgsm", "--attack.epsilon", 0.2)
+    assert outcome.code == 0, outcome.err
+    records = read(run / "results.jsonl")
+    assert {r.anomaly for r in records} == {*sets, "fgsm(epsilon=0.2)"}
+    detectors = {r.detector for r in records}
+    assert detectors == {"component-likelihood", "mixture-density", "msp", "max-logit", "energy", "k-density"}
+    (auroc,) = select(records, detector="msp", anomaly="noise", metric="auroc")
+    line = next(line for line in outcome.out.splitlines() if line.startswith("msp") and "noise" in line)
+    assert f"{100 * auroc.value:.2f}%" in line
+    assert len(outcome.out.splitlines()) == 1 + 6 * 4  # not calibrated: nothing on refusals
+
+
+def test_detect_with_chosen_detectors_and_part_of_the_images(drumlin: Drumlin, copied: Copy) -> None:
+    run = copied("softmax")
+    outcome = drumlin("detect", run, "--attack=fgsm", "--limit", 30, "--detectors", "msp", "energy")
+    assert outcome.code == 0, outcome.err
+    records = read(run / "results.jsonl")
+    assert {(r.detector, r.anomaly) for r in records} == {(d, "fgsm(epsilon=0.1)[:30]") for d in ("msp", "energy")}
+
+
+def test_detect_says_what_a_calibrated_run_refuses(drumlin: Drumlin, calibrated: Path) -> None:
+    outcome = drumlin("detect", calibrated, "--ood", "noise", "--detectors", "msp")
+    assert outcome.code == 0, outcome.err
+    refusals = select(read(calibrated / "results.jsonl"), task="refusal")
+    assert [(r.anomaly, r.detector, r.protocol) for r in refusals] == [
+        ("test", "msp", "false-alarm=0.05"),
+        ("noise", "msp", "false-alarm=0.05"),
+    ]
+    assert "rate asked for" in outcome.out
+
+
+def test_attack(drumlin: Drumlin, copied: Copy) -> None:
+    run = copied("softmax")
+    assert drumlin("attack", run, "--attack.epsilon", 0.2).code == 0
+    outcome = drumlin("attack", run, "--attack.epsilon", 0, "--attack", "fgsm")
+    assert outcome.code == 0, outcome.err
+    records = read(run / "results.jsonl")
+    strong, none = (
+        select(records, metric="error", anomaly=f"fgsm(epsilon={epsilon})")[0].value for epsilon in (0.2, 0.0)
+    )
+    assert strong > none
+
+
+def test_calibrate_then_predict(drumlin: Drumlin, refused: Refused, copied: Copy, digit_files: Path) -> None:
+    run = copied("gm")
+    assert "not calibrated" in refused("predict", run, digit_files)
+    assert "drumlin calibrate RUN --false-alarm 0.01" in refused("predict", run, digit_files)
+    outcome = drumlin("calibrate", run, "--false-alarm", 0.05)
+    assert outcome.code == 0, outcome.err
+    assert "k-density" in outcome.out
+    assert "5.00% false alarms" in outcome.out
+    assert drumlin("predict", run, digit_files).code == 0
+
+
+def test_predict_as_table_json_and_csv_say_the_same(drumlin: Drumlin, calibrated: Path, digit_files: Path) -> None:
+    table, as_json, as_csv = (
+        drumlin("predict", calibrated, digit_files, *words) for words in ((), ("--json",), ("--csv",))
+    )
+    assert (table.code, as_json.code, as_csv.code) == (0, 0, 0)
+    answers = json.loads(as_json.out)
+    assert [Path(answer["image"]).name[0] for answer in answers] == list("012345")  # in order, both folders
+    right = sum(Path(answer["image"]).stem[-1] == answer["class"] for answer in answers)
+    assert right >= 5
+    for answer in answers:
+        assert answer.keys() == {"image", "class", "probability", "p_value", "accepted"}
+        assert 0 < answer["probability"] <= 1
+        assert 0 < answer["p_value"] <= 1
+        assert answer["accepted"] is (answer["p_value"] > 0.05)
+    rows = list(csv.DictReader(io.StringIO(as_csv.out)))
+    assert [{key: str(value) for key, value in answer.items()} for answer in answers] == rows
+    lines = table.out.splitlines()
+    assert len(lines) == 7
+    for answer, line in zip(answers, lines[1:], strict=True):
+        assert line.startswith(answer["image"])
+        assert line.endswith("accepted" if answer["accepted"] else "REFUSED")
+        assert f"{answer['probability']:.4f}" in line
+
+
+def test_predict_one_file_gives_what_the_library_gives(drumlin: Drumlin, calibrated: Path, digit_files: Path) -> None:
+    import drumlin as package
+    from drumlin.data import load
+
+    (file,) = (digit_files / "a").glob("0-*")
+    (answer,) = json.loads(drumlin("predict", calibrated, file, "--json").out)
+    expected = package.load(calibrated).predict(load("digits:0-7", "test").float(slice(0, 1)))
+    assert answer["class"] == expected.names[0]
+    assert answer["probability"] == pytest.approx(float(expected.probability[0]), rel=1e-6)
+    assert answer["p_value"] == pytest.approx(float(expected.p_value[0]))
+
+
+@pytest.mark.parametrize(
+    ("mode", "size"), [("RGB", (31, 17)), ("RGBA", (8, 8)), ("P", (5, 9)), ("1", (8, 8)), ("I;16", (9, 9))]
+)
+def test_predict_images_of_another_size_and_mode(
+    drumlin: Drumlin, calibrated: Path, tmp_path: Path, mode: str, size: tuple[int, int]
+) -> None:
+    from PIL import Image
+
+    Image.new(mode, size).save(tmp_path / "other.png")
+    outcome = drumlin("predict", calibrated, tmp_path / "other.png", "--json")
+    assert outcome.code == 0, outcome.err
+    assert len(json.loads(outcome.out)) == 1
+
+
+def test_predict_names_what_it_cannot_read(
+    refused: Refused, calibrated: Path, digit_files: Path, tmp_path: Path
+) -> None:
+    (file,) = (digit_files / "a").glob("0-*")
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(file.read_bytes()[:60])
+    assert str(torn) in refused("predict", calibrated, file, torn)
+    assert "decoded" in refused("predict", calibrated, torn)
+    (tmp_path / "empty").mkdir()
+    assert "empty holds no images" in refused("predict", calibrated, tmp_path / "empty")
+    assert "nosuch.png does not exist" in refused("predict", calibrated, tmp_path / "nosuch.png")
+    assert "no images" in refused("predict", calibrated)
+    assert "--json and --csv exclude each other" in refused("predict", calibrated, file, "--json", "--csv")
+
+
+def test_an_unfinished_run_says_how_to_go_on(refused: Refused, copied: Copy, digit_files: Path) -> None:
+    run = copied("softmax")
+    (run / "model.json").unlink()
+    commands = ("evaluate", "attack", "calibrate"), ("detect", "predict")
+    for command in commands[0]:
+        assert f"go on with `drumlin train --out {run} --resume`" in refused(command, run)
+    assert "has not finished" in refused("detect", run, "--ood", "noise")
+    assert "has not finished" in refused("predict", run, digit_files)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "attack", "calibrate", "detect", "predict"])
+def test_what_is_no_run(refused: Refused, tmp_path: Path, digit_files: Path, command: str) -> None:
+    more = {"detect": ("--ood", "noise"), "predict": (digit_files,)}.get(command, ())
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "nosuch", tmp_path, tmp_path / "file"):
+        message = refused(command, place, *more)
+        assert "no config.json" in message or "no model.json" in message
+        assert str(place) in message
+
+
+def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, tmp_path: Path) -> None:
+    run = copied("softmax")
+    (tmp_path / "empty").mkdir()
+    assert "name sets with --ood" in refused("detect", run)
+    assert "unknown data set 'nois'" in refused("detect", run, "--ood", "nois")
+    assert "empty" in refused("detect", run, "--ood", f"folder:{tmp_path / 'empty'}")
+    message = refused("detect", run, "--ood", "noise", "--detectors", "mps")
+    assert "unknown detector for this head 'mps': did you mean 'msp'" in message
+    message = refused("detect", run, "--ood", "noise", "--detectors", "mixture-density")
+    assert "unknown detector for this head 'mixture-density'" in message
+    assert "unknown attack 'fsgm': did you mean 'fgsm'" in refused("attack", run, "--attack", "fsgm")
+    assert "epsilon must lie in [0, 1], got 2.0" in refused("attack", run, "--attack.epsilon", 2)
+    assert "has no such argument with --attack fgsm" in refused("attack", run, "--attack.steps", 2)
+    assert "leaves nothing to do" in refused("attack", run, "--attack", "none")
+    assert "without --attack" in refused("detect", run, "--ood", "noise", "--attack.epsilon", 0.1)
+    assert "limit must be at least 1" in refused("attack", run, "--limit", 0)
+    assert "strictly between 0 and 1" in refused("calibrate", run, "--false-alarm", 0)
+    assert "strictly between 0 and 1" in refused("calibrate", run, "--false-alarm", 1)
+    assert "needs at least 9999 held-out scores" in refused("calibrate", run, "--false-alarm", 0.0001)
+    assert "unknown detector for this head" in refused("calibrate", run, "--detector", "kdensity")
+    assert not (run / "calibration.json").exists()
+    assert not (run / "results.jsonl").exists()
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.json", "calibration.json"])
+def test_artifacts_of_another_version(refused: Refused, calibrated: Path, digit_files: Path, file: str) -> None:
+    path = calibrated / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 99}))
+    words = ("evaluate", calibrated) if file == "config.json" else ("predict", calibrated, digit_files)
+    message = refused(*words)
+    assert f"{file} is of version 99; this drumlin reads version 1" in message
+
+
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "calibration.safetensors", "detector.safetensors", "detector.json"]
+)
+def test_flipped_bytes_in_artifacts(refused: Refused, calibrated: Path, digit_files: Path, file: str) -> None:
+    path = calibrated / file
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(bytes(data))
+    assert file in refused("predict", calibrated, digit_files)
+
+
+def test_heads_and_backbones(drumlin: Drumlin, refused: Refused) -> None:
+    listing = drumlin("heads")
+    assert listing.code == 0
+    assert {"softmax", "gm", "lgm"} <= {line.split(" ")[0] for line in listing.out.splitlines() if line}
+    assert "--head.likelihood-weight  0.1" in drumlin("heads", "gm").out
+    assert "unknown head 'gmm'" in refused("heads", "gmm")
+    assert "torchvision:MODEL" in drumlin("backbones").out
+    assert "--backbone.shortcut" in drumlin("backbones", "resnet-20").out
+    assert "--backbone.pretrained" in drumlin("backbones", "timm:resnet50").out
+    assert "unknown backbone 'resnet'" in refused("backbones", "resnet")
+
+
+def test_datasets(drumlin: Drumlin, refused: Refused, tmp_path: Path) -> None:
+    outcome = drumlin("datasets", "--data-root", tmp_path)
+    assert f"data root: {tmp_path}" in outcome.out
+    lines = {line.split(" ")[0]: line for line in outcome.out.splitlines() if line}
+    assert "train, test" in lines["digits"]
+    assert " no " in lines["mnist"]
+    assert "cifar10" not in drumlin("datasets", "digits").out
+    assert "unknown data set 'mnis': did you mean" in refused("datasets", "mnis")
+    assert "--download needs the name of a data set" in refused("datasets", "--download")
+    assert "digits: 1797 images" in drumlin("datasets", "digits", "--download", "--data-root", tmp_path).out
+
+
+def test_data_that_is_not_there_says_how_to_get_it(refused: Refused, tmp_path: Path) -> None:
+    message = refused("train", "--data", "mnist", "--data-root", tmp_path, "--out", tmp_path / "run")
+    assert "drumlin datasets mnist --download" in message

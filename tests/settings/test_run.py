@@ -1,0 +1,69 @@
+import json
+from typing import Any
+
+import pytest
+
+from drumlin.settings.backbones import backbone_settings
+from drumlin.settings.data import AugmentSettings, DataSettings
+from drumlin.settings.heads import head_settings
+from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings, default_training
+
+
+def run(**fields: Any) -> RunSettings:
+    data = DataSettings(name="digits", root=fields.pop("root", None), augment=AugmentSettings())
+    return RunSettings(data=data, head=head_settings("gm"), backbone=backbone_settings("digits-cnn"), **fields)
+
+
+def test_json_has_names_and_survives_a_round_trip() -> None:
+    values = run().to_json()
+    assert (values["head"]["name"], values["backbone"]["name"]) == ("gm", "digits-cnn")
+    assert json.loads(json.dumps(values)) == values  # no tuples
+
+
+def test_json_leaves_out_where_the_data_lies() -> None:
+    assert run(root="here").to_json() == run(root="there").to_json()
+    assert {"root", "download"}.isdisjoint(run().to_json()["data"])
+
+
+def test_json_has_everything_else() -> None:
+    changed = run(seed=1, training=TrainingSettings(schedule=ScheduleSettings(milestones=(0.1,)))).to_json()
+    assert changed["seed"] == 1
+    assert changed["training"]["schedule"]["milestones"] == [0.1]
+    assert changed["training"]["optimizer"]["options"] == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        (TrainingSettings, {"epochs": 0}, "epochs must be at least 1, got 0"),
+        (TrainingSettings, {"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        (TrainingSettings, {"grad_clip": 0.0}, "grad_clip must be above 0, or not given for no clipping, got 0.0"),
+        (TrainingSettings, {"grad_clip": float("nan")}, "grad_clip must be above 0"),
+        (OptimizerSettings, {"lr": 0.0}, "optimizer.lr must be a finite number above 0, got 0.0"),
+        (OptimizerSettings, {"lr": float("nan")}, "optimizer.lr must be a finite number above 0, got nan"),
+        (OptimizerSettings, {"weight_decay": -1.0}, "optimizer.weight_decay must be a finite number of at least 0"),
+        (ScheduleSettings, {"warmup": 1.0}, r"schedule.warmup must lie in \[0, 1\), got 1.0"),
+        (ScheduleSettings, {"warmup": -0.1}, r"schedule.warmup must lie in \[0, 1\)"),
+        (
+            ScheduleSettings,
+            {"milestones": (0.5, 30.0)},
+            r"schedule.milestones must be shares of the training in \(0, 1\)",
+        ),
+        (ScheduleSettings, {"factor": 0.0}, r"schedule.factor must lie in \(0, 1\], got 0.0"),
+    ],
+)
+def test_numbers_out_of_range(kind: type[Any], fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(**fields)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range(seed: int) -> None:
+    with pytest.raises(ValueError, match=rf"seed must lie in 0\.\.2\^32-1, got {seed}"):
+        run(seed=seed)
+
+
+def test_defaults_by_data_set() -> None:
+    assert default_training("mnist") == default_training("mnist:0-4")
+    assert default_training("mnist") != TrainingSettings()
+    assert default_training("folder:mnist") == default_training("cifar10") == TrainingSettings()

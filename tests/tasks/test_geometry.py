@@ -1,0 +1,77 @@
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from drumlin.features import FeatureSet
+from drumlin.functional import gm_optimal_distance
+from drumlin.heads import GaussianMixtureHead, SoftmaxHead
+from drumlin.tasks import Subject
+from drumlin.tasks.geometry import class_means, geometry, optimal_distance
+
+pytestmark = pytest.mark.slow
+Make = Callable[[str], Subject]
+
+
+def simplex(k: int, dimensions: int, distance: float) -> torch.Tensor:
+    return torch.eye(k, dimensions) * distance / math.sqrt(2)
+
+
+def test_a_head_placed_at_its_optimum(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    gm = subject("gm")
+    head = gm.run.classifier.head
+    optimum = gm_optimal_distance(8, 0.1)
+    with torch.no_grad():
+        head.means.copy_(simplex(8, 16, optimum))
+    # test features two either side of their means, at 0.5: spread inside a class 0.5
+    y = torch.arange(8).repeat(2)
+    z = head.means.detach()[y].clone()
+    z[:8, 15] += 0.5
+    z[8:, 15] -= 0.5
+    made = FeatureSet(z, torch.zeros(16, 8), y)
+    monkeypatch.setattr(Subject, "features", lambda self, images: made)
+    result = geometry(gm)
+    records = {record.metric: record for record in result.records}
+    assert records["mean-distance"].value == pytest.approx(optimum, rel=1e-5)
+    assert records["mean-distance"].published == pytest.approx(optimum)
+    assert records["mean-distance"].n == 28
+    assert records["mean-distance-cv"].value == pytest.approx(0, abs=1e-4)
+    assert records["mean-distance-min"].value == pytest.approx(optimum, rel=1e-5)
+    assert records["intra-class-spread"].value == pytest.approx(0.5)
+    assert records["inter-class-distance"].value == pytest.approx(optimum, rel=1e-5)
+    assert records["intra-inter-ratio"].value == pytest.approx(0.5 / optimum, rel=1e-5)
+    distances = result.arrays["distances"]
+    assert torch.allclose(distances, optimum * (1 - torch.eye(8)), atol=1e-3)
+    assert torch.equal(result.arrays["means"], head.means)
+
+
+def test_collapsed_classes_have_no_ratio_and_no_crash(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    gm = subject("gm")
+    y = torch.arange(8).repeat(2)
+    z = torch.zeros(16, 16)
+    z[:8, 0], z[8:, 0] = 1, -1
+    monkeypatch.setattr(Subject, "features", lambda self, images: FeatureSet(z, torch.zeros(16, 8), y))
+    records = {record.metric: record for record in geometry(gm).records}
+    assert records["inter-class-distance"].value == 0
+    assert records["intra-inter-ratio"].value is None
+
+
+def test_a_head_without_means_has_those_of_the_training_features(subject: Make) -> None:
+    softmax = subject("softmax")
+    features = softmax.features(softmax.run.train_images())
+    means = geometry(softmax).arrays["means"]
+    for k in range(8):
+        assert torch.allclose(means[k], features.z[features.y == k].mean(0), atol=1e-4)
+
+
+def test_class_means_by_hand() -> None:
+    features = FeatureSet(torch.tensor([[1.0], [3.0], [7.0]]), torch.zeros(3, 2), torch.tensor([0, 0, 1]))
+    assert class_means(SoftmaxHead(1, 2), features).tolist() == [[2.0], [7.0]]
+
+
+def test_only_losses_with_an_optimum_have_one() -> None:
+    assert optimal_distance(GaussianMixtureHead.gm(9, 10)) == pytest.approx(2.725, abs=1e-3)
+    assert optimal_distance(GaussianMixtureHead.lgm(9, 10)) is None
+    assert optimal_distance(GaussianMixtureHead.gm(8, 10)) is None  # too few dimensions
+    assert optimal_distance(SoftmaxHead(9, 10)) is None
