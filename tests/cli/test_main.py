@@ -97,13 +97,13 @@ def test_ctrl_c_leaves_a_training_that_can_go_on(tmp_path: Path) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     try:
         deadline = time.monotonic() + 120
-        while not (run / "training.jsonl").exists() and time.monotonic() < deadline:
+        while not (run / "training.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert out == ""
     assert "Traceback" not in err
     assert "\x1b" not in err
