@@ -12,13 +12,12 @@ Measures, at N=256 features of D=512 in float32, for K=1,000 and 10,000 classes,
 All are measured in turn, repeat by repeat, so that whatever else the machine does meets them alike. A ratio is that of two medians
 (or minima) of one run; the minima are the ones to trust on a busy machine.
 
-    python benchmarks/heads.py [--repeats 30] [--threads 2] [--json FILE]
+    python benchmarks/heads.py [--repeats 30] [--threads 2] [--results FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -26,10 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _records import benchmark_record
 from torch import Tensor, nn
 
-from drumlin._io import write_json
 from drumlin.heads import GaussianMixtureHead
+from drumlin.results import Record, append
 
 N, D = 256, 512
 COMPARED = {"linear": "linear", "doubled": "linear", "gm": "linear", "lgm": "doubled", "gm far": "gm"}
@@ -92,6 +92,7 @@ def summarise(num_classes: int, times: dict[str, list[float]]) -> list[dict[str,
                 "ratio_of_medians": statistics.median(values) / statistics.median(other),
                 "ratio_of_minima": min(values) / min(other),
                 "bar": BARS.get(name),
+                "repeats": len(values),
             }
         )
     return rows
@@ -101,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time of the heads against a linear layer with cross entropy.")
     parser.add_argument("--repeats", type=int, default=30, help="repeats of each measurement (default 30)")
     parser.add_argument("--threads", type=int, default=None, help="threads of torch (default: torch's own choice)")
-    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="also write the numbers to FILE")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="append the ratios of medians as records to FILE")
     arguments = parser.parse_args()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
@@ -114,14 +115,15 @@ def main() -> None:
             f"{row['num_classes']:>6} {row['name']:<8} {row['median_ms']:>10.2f} {row['min_ms']:>8.2f}  {row['against']:<8}"
             f" {row['ratio_of_medians']:>6.2f}x {row['ratio_of_minima']:>5.2f}x  {bar}"
         )
-    if arguments.json is not None:
-        environment = {
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "processor": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-        }
-        write_json(arguments.json, {"repeats": arguments.repeats, "environment": environment, "measurements": rows})
+    if arguments.results is not None:
+        append(arguments.results, [_record(row) for row in rows if row["bar"] is not None])
+
+
+def _record(row: dict[str, Any]) -> Record:
+    protocol = f"N={N}, D={D}, K={row['num_classes']}, float32"
+    return benchmark_record(
+        "heads", protocol, f"{row['name']} / {row['against']}", row["ratio_of_medians"], n=row["repeats"]
+    )
 
 
 if __name__ == "__main__":

@@ -4,22 +4,23 @@ Both train the same network (fast-28 with a GM head) on the same images (random 
 precision, batch size and augmentation-free batches. The plain loop is what one would write for that purpose and nothing else.
 The two alternate, epoch by epoch; the ratio is that of the median epoch times, above 1 where drumlin is faster.
 
-    python benchmarks/training.py [--images 12800] [--repeats 7] [--json FILE]
+    python benchmarks/training.py [--images 12800] [--repeats 7] [--results FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import torch
+from _records import benchmark_record
 
 from drumlin.data import Images
 from drumlin.model import Classifier, InputSpec, resolve_precision
+from drumlin.results import append
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import head_settings
@@ -112,15 +113,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=100 * BATCH)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--json", type=Path, help="write the numbers here too")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="append the ratio as a record to FILE")
     flags = parser.parse_args()
     result = measure(flags.images, flags.repeats)
     print(
         f"drumlin {result['drumlin_images_per_second']:.0f} images/s, plain loop {result['plain_images_per_second']:.0f} images/s"
     )
     print(f"ratio {result['ratio']:.3f} ({result['precision']}, {result['processor']})")
-    if flags.json:
-        flags.json.write_text(json.dumps(result, indent=2) + "\n")
+    if flags.results:
+        protocol = f"fast-28, gm, 28x28, batch {BATCH}, {result['precision']}"
+        value = float(result["ratio"])
+        append(
+            flags.results, [benchmark_record("training", protocol, "throughput / plain loop", value, n=flags.images)]
+        )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,10 @@ from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from drumlin import _io
+from drumlin._tensors import read_tensors, write_tensors
 from drumlin.backbones import create_backbone
 from drumlin.backbones.wrapped import FeatureExtractor, WrappedBackbone
 from drumlin.heads import Head, HeadOutput, SoftmaxHead, create_head
@@ -247,8 +246,7 @@ class Classifier(nn.Module):
         """Write `model.safetensors` and `model.json` into `folder`; each whole or not at all, the weights' hash in the latter."""
         folder = Path(folder)
         weights = folder / "model.safetensors"
-        with _io.atomic_path(weights) as temporary:
-            save_file({name: value.contiguous() for name, value in self.state_dict().items()}, temporary)
+        write_tensors(weights, self.state_dict())
         parts = {}
         if self.settings is not None:
             backbone, head = self.settings
@@ -283,9 +281,10 @@ class Classifier(nn.Module):
         if _io.hash_file(weights) != description["weights"]:
             raise ValueError(f"{weights} is damaged or not the file that model.json describes (its hash differs)")
         classifier = into if into is not None else cls._from_description(description, folder)
+        tensors, _ = read_tensors(weights)
         try:
-            classifier.load_state_dict(load_file(weights))
-        except (SafetensorError, RuntimeError) as error:
+            classifier.load_state_dict(tensors)
+        except RuntimeError as error:
             raise ValueError(f"{weights} does not fit the model: {error}") from None
         return classifier.eval()
 

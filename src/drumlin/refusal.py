@@ -291,6 +291,7 @@ def load(run: Path | str, *, into: Classifier | None = None) -> Predictor:
     origin = conformal.origin
     if origin is None or origin.model != read_description(run)["weights"]:
         raise ValueError(f"{run}: the calibration belongs to another model than model.safetensors; {_REMEDY}")
+    detector = load_detector(run, classifier.head)
     if origin.detector_hash != _io.hash_file(artifact_files(run, "detector")[1]):
         raise ValueError(f"{run}: the calibration belongs to another detector than detector.json; {_REMEDY}")
-    return Predictor(classifier, load_detector(run, classifier.head), conformal)
+    return Predictor(classifier, detector, conformal)

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import torch
 
+from drumlin._io import unknown
 from drumlin.data.adaptation import adapt
+from drumlin.data.catalogue import CATALOGUE
 from drumlin.data.folders import UNKNOWN, split_folders
 from drumlin.data.images import Images
 from drumlin.data.loading import load
@@ -82,7 +84,10 @@ def load_ood(
     """
     if spec in SYNTHETIC:
         return SYNTHETIC[spec](_in_memory(like), seed)
-    folder = parse_spec(spec).folder
+    parsed = parse_spec(spec)
+    folder = parsed.folder
+    if folder is None and parsed.name not in CATALOGUE:
+        raise unknown("out-of-distribution set", spec, [*SYNTHETIC, *CATALOGUE, "folder:PATH"])
     split = "all" if folder is not None and "test" not in split_folders(folder) else "test"
     images = load(spec, split, root=root, download=download, image_size=like.size, channels=like.channels)
     return adapt(images, channels=like.channels, size=like.size) if isinstance(images, Images) else images

@@ -21,7 +21,7 @@ class OptimizerSettings:
 
     name: str = "SGD"
     """Class name in torch.optim, in any case: SGD, AdamW, RMSprop, ..."""
-    lr: float = 0.1
+    lr: float = 0.05
     """Learning rate at the schedule's peak."""
     weight_decay: float = 5e-4
     """Weight decay; 0 is used for biases, normalisation layers, means, variances and priors."""
@@ -61,10 +61,10 @@ class ScheduleSettings:
 class TrainingSettings:
     """The training loop."""
 
-    epochs: int = 12
-    """Passes over the training images."""
-    batch_size: int = 128
-    """Images a step, over all processes together."""
+    epochs: int | None = None
+    """Passes over the training images. None: 12, or more where these are fewer than 1500 steps of few images."""
+    batch_size: int | None = None
+    """Images a step, over all processes together. None: 128, or less where there are few images, so that an epoch has 32 steps."""
     grad_clip: float | None = None
     """Largest L2 norm of the gradient; longer ones are scaled down to it."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -78,15 +78,16 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         if self.grad_clip is not None and not self.grad_clip > 0:
             raise ValueError(f"grad_clip must be above 0, or not given for no clipping, got {self.grad_clip}")
 
 
 _TRAINING_DEFAULTS: dict[str, TrainingSettings] = {
-    "digits": TrainingSettings(epochs=20, batch_size=32, optimizer=OptimizerSettings(lr=0.05)),
-    "mnist": TrainingSettings(epochs=9, optimizer=OptimizerSettings(lr=0.05)),
+    "digits": TrainingSettings(epochs=20, batch_size=32),
+    "mnist": TrainingSettings(epochs=9, batch_size=128),
 }
 
 

@@ -12,6 +12,8 @@ from torch import Tensor
 from drumlin._tensors import read_tensors, write_tensors
 from drumlin.model import Classifier
 
+CHECKPOINT = "checkpoint"
+"""The folder of a run that holds its checkpoint."""
 _FILE = "last.safetensors"
 _SCHEMA = 1
 
@@ -80,3 +82,9 @@ def load_checkpoint(
             states.setdefault(int(index), {})[key] = kept
     optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
     return Progress(about["epoch"], about["history"])
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove the files that were being written when a process was killed; they are as large as a checkpoint."""
+    for stale in folder.glob(".*.partial"):
+        stale.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import time
@@ -19,21 +18,18 @@ from drumlin import _io
 from drumlin.data import ImageFiles, Images, holdout_split, train_batches
 from drumlin.features import evaluation_mode
 from drumlin.heads import HeadOutput
-from drumlin.model import Classifier, InputSpec, resolve_precision
+from drumlin.model import Classifier, InputSpec
 from drumlin.settings.backbones import LibrarySettings
-from drumlin.settings.data import AugmentSettings, default_augment
+from drumlin.settings.data import AugmentSettings
 from drumlin.settings.run import RunSettings
-from drumlin.training.checkpoints import Progress, checkpoint_file, load_checkpoint, save_checkpoint
+from drumlin.training.checkpoints import CHECKPOINT, Progress, load_checkpoint, remove_partial, save_checkpoint
+from drumlin.training.claims import check_claim, claim
 from drumlin.training.distributed import Processes, processes, resolve_device
-from drumlin.training.environment import environment
 from drumlin.training.optimizers import create_optimizer
 from drumlin.training.progress import Reporter, Silent
-from drumlin.training.runs import Run, Split, load_for, normalisation, read_config, write_config, write_split
+from drumlin.training.resolution import resolve, steps_per_epoch
+from drumlin.training.runs import Run, Split, load_for, normalisation
 from drumlin.training.schedules import rate_factor
-
-_CHECKPOINT = "checkpoint"
-_WARMUP_SHARE = 0.25
-"""Of the training, where a head's warm-up is not given in steps."""
 
 
 class TrainingError(ValueError):
@@ -61,11 +57,11 @@ def train(
     """
     out = Path(out)
     device = resolve_device(settings.training.device)
-    with processes(device) as group, _deterministic():
+    with processes(device) as group, _deterministic(device):
         images = load_for(settings.data, "train", _library_inputs(settings))
         keep, hold = _split(images, settings)
-        settings = _resolve(settings, len(keep), device)
-        _check_claim(out, settings, images.fingerprint, resume)
+        settings = resolve(settings, len(keep), device)
+        check_claim(out, settings, images.fingerprint, resume)
         if Run(out).finished:
             return Classifier.load(out)
         chosen = images.subset(keep)
@@ -76,7 +72,7 @@ def train(
         loop = _Loop(settings, out, classifier, chosen, images.subset(hold), group, reporter or Silent())
         group.wait()
         if group.first:
-            _claim(out, settings, Split(keep, hold, images.fingerprint), group)
+            claim(out, settings, Split(keep, hold, images.fingerprint), group.world)
         loop.run()
         group.wait()
         return classifier.eval()
@@ -88,61 +84,6 @@ def _library_inputs(settings: RunSettings) -> InputSpec | None:
         return None
     size = settings.data.image_size
     return InputSpec(channels=3, size=None if size is None else (size, size), mean=(0.0,) * 3, std=(1.0,) * 3)
-
-
-def _resolve(settings: RunSettings, num_images: int, device: torch.device) -> RunSettings:
-    """Replace every setting that says "as is best" by what that is here; two runs of equal settings then end alike."""
-    data, head, training = settings.data, settings.head, settings.training
-    if data.augment is None:
-        data = dataclasses.replace(data, augment=default_augment(data.name))
-    if getattr(head, "warmup_steps", 0) is None:
-        steps = _steps(num_images, training.batch_size) * training.epochs
-        head = dataclasses.replace(head, warmup_steps=round(steps * _WARMUP_SHARE))  # type: ignore[call-arg]
-    training = dataclasses.replace(training, precision=resolve_precision(training.precision, device))  # type: ignore[arg-type]
-    return dataclasses.replace(settings, data=data, head=head, training=training)
-
-
-def _steps(num_images: int, batch_size: int) -> int:
-    """Return the steps of an epoch: a last batch that is not full is left out, unless it is the only one."""
-    return max(1, num_images // batch_size)
-
-
-def _check_claim(out: Path, settings: RunSettings, fingerprint: str, resume: bool) -> None:
-    """Refuse a folder that holds anything but this very run."""
-    if (out / "config.json").exists():
-        if not resume:
-            raise ValueError(f"{out} holds a run already: give another --out, or go on with --resume")
-        differing = _differences(read_config(out).to_json(), settings.to_json())
-        if differing:
-            raise ValueError(f"{out} was begun with other settings, so it cannot be resumed with these: {differing}")
-        if (out / "split.safetensors").exists() and Run(out).split.fingerprint != fingerprint:
-            raise ValueError(
-                f"{out} was begun on other data: the content of {settings.data.name!r} has changed since; give another --out"
-            )
-    elif (out / "model.json").exists() or checkpoint_file(out / _CHECKPOINT).exists():
-        raise ValueError(f"{out} holds a model of unknown settings (no config.json): give another --out")
-
-
-def _claim(out: Path, settings: RunSettings, split: Split, group: Processes) -> None:
-    """Make `out` this run's folder."""
-    try:
-        # The configuration comes last: with it the folder is a run, and has all that belongs to one.
-        write_split(out, split)
-        _io.write_json(out / "environment.json", environment() | {"seed": settings.seed, "processes": group.world})
-        write_config(out, settings)
-    except OSError as error:
-        raise ValueError(f"--out {out} cannot be written: {error.strerror or error}") from None
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
-    parts = []
-    for key in sorted(old.keys() | new.keys()):
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            parts.append(_differences(a, b, f"{prefix}{key}."))
-        elif a != b:
-            parts.append(f"{prefix}{key} was {a!r}, now {b!r}")
-    return "; ".join(part for part in parts if part)
 
 
 def _split(images: Images | ImageFiles, settings: RunSettings) -> tuple[Tensor, Tensor]:
@@ -173,14 +114,15 @@ def _balanced_weights(labels: Tensor, num_classes: int) -> Tensor:
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
-    """Ask torch for deterministic algorithms inside the block, and leave its settings as they were."""
+def _deterministic(device: torch.device) -> Iterator[None]:
+    """Ask torch for deterministic algorithms inside the block; leave its settings and random generators as they were."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     try:
-        yield
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = benchmark
@@ -205,19 +147,24 @@ class _Loop:
         self.device = next(classifier.parameters()).device
         self.optimizer = create_optimizer(classifier, settings.training.optimizer)
         self.identity = _io.hash_json(settings.to_json())
-        self.steps = _steps(len(images), settings.training.batch_size)
+        epochs, batch_size = settings.training.epochs, settings.training.batch_size
+        assert epochs is not None, "resolve settings before"
+        assert batch_size is not None, "resolve settings before"
+        self.epochs, self.batch_size = epochs, batch_size
+        self.steps = steps_per_epoch(len(images), batch_size)
         self._batches(0)  # refuses a batch that does not fit; nothing is drawn yet
         self.model: nn.Module = DistributedDataParallel(classifier) if group.world > 1 else classifier
 
     def run(self) -> None:
-        training = self.settings.training
-        folder = self.out / _CHECKPOINT
+        folder = self.out / CHECKPOINT
+        if self.group.first:
+            remove_partial(folder)
         progress = load_checkpoint(folder, self.classifier, self.optimizer, self.identity)
         history = list(progress.history)
         self._log(history)  # a kill between checkpoint and log left the log behind
-        self.reporter.start(training.epochs, self.steps, progress.epoch)
+        self.reporter.start(self.epochs, self.steps, progress.epoch)
         try:
-            for epoch in range(progress.epoch, training.epochs):
+            for epoch in range(progress.epoch, self.epochs):
                 history.append(self._epoch(epoch))
                 if self.group.first:
                     done = Progress(epoch + 1, history)
@@ -237,7 +184,7 @@ class _Loop:
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         return train_batches(
             self.images,
-            self.settings.training.batch_size,
+            self.batch_size,
             augment=self.settings.data.augment or AugmentSettings(),
             generator_seed=self.settings.seed,
             epoch=epoch,
@@ -281,7 +228,7 @@ class _Loop:
         }
 
     def _set_rate(self, step: int) -> None:
-        factor = rate_factor(self.settings.training.schedule, step, self.steps * self.settings.training.epochs)
+        factor = rate_factor(self.settings.training.schedule, step, self.steps * self.epochs)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * factor
 

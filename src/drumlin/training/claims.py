@@ -1,0 +1,50 @@
+"""Whose a run's folder is: a new run takes an empty one, a resumed run its own, and nothing else is written over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from drumlin import _io
+from drumlin.settings.run import RunSettings
+from drumlin.training.checkpoints import CHECKPOINT, checkpoint_file
+from drumlin.training.environment import environment
+from drumlin.training.runs import Run, Split, read_config, write_config, write_split
+
+
+def check_claim(out: Path, settings: RunSettings, fingerprint: str, resume: bool) -> None:
+    """Refuse a folder that holds anything but this very run."""
+    if (out / "config.json").exists():
+        if not resume:
+            raise ValueError(f"{out} holds a run already: give another --out, or go on with --resume")
+        differing = _differences(read_config(out).to_json(), settings.to_json())
+        if differing:
+            raise ValueError(f"{out} was begun with other settings, so it cannot be resumed with these: {differing}")
+        if (out / "split.safetensors").exists() and Run(out).split.fingerprint != fingerprint:
+            raise ValueError(
+                f"{out} was begun on other data: the content of {settings.data.name!r} has changed since; give another --out"
+            )
+    elif (out / "model.json").exists() or checkpoint_file(out / CHECKPOINT).exists():
+        raise ValueError(f"{out} holds a model of unknown settings (no config.json): give another --out")
+
+
+def claim(out: Path, settings: RunSettings, split: Split, processes: int) -> None:
+    """Make `out` this run's folder."""
+    try:
+        # The configuration comes last: with it the folder is a run, and has all that belongs to one.
+        write_split(out, split)
+        _io.write_json(out / "environment.json", environment() | {"seed": settings.seed, "processes": processes})
+        write_config(out, settings)
+    except OSError as error:
+        raise ValueError(f"--out {out} cannot be written: {error.strerror or error}") from None
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
+    parts = []
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            parts.append(_differences(a, b, f"{prefix}{key}."))
+        elif a != b:
+            parts.append(f"{prefix}{key} was {a!r}, now {b!r}")
+    return "; ".join(part for part in parts if part)
