@@ -47,22 +47,32 @@ class Block:
     @cached_property
     def squares(self) -> Tensor:
         """μᵀΛ⁻¹μ (B,)."""
-        squares: Tensor = torch.linalg.vecdot(self.scaled, self.means)
-        return squares
+        if self.inverse.shape[1] > 1:
+            squares: Tensor = torch.linalg.vecdot(self.scaled, self.means)
+            return squares
+        # A norm reads once, where a dot product first writes all products.
+        norms: Tensor = torch.linalg.vector_norm(self.means, dim=1)
+        return norms.square_().mul_(self.inverse[:, 0])
 
 
 def blocks(
-    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor, y: Tensor, size: int
+    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor | None, y: Tensor, size: int
 ) -> Iterator[Block]:
-    """Yield blocks of at most `size` classes. Centred means are only good until the next block, whose means take their place."""
+    """Yield blocks of at most `size` classes. Centred means are only good until the next block, whose means take their place.
+
+    Without a centre they are the means themselves, and nothing is copied.
+    """
     num_classes, dimension = means.shape
     many = size < num_classes
     order = y.argsort() if many else torch.arange(y.shape[0], device=y.device)
     counts = torch.bincount(y // size, minlength=-(-num_classes // size)).tolist() if many else [y.shape[0]]
-    memory, ones = means.new_empty(min(size, num_classes), dimension), means.new_ones(min(size, num_classes), 1)
+    memory = None if centre is None else means.new_empty(min(size, num_classes), dimension)
+    ones = means.new_ones(min(size, num_classes), 1)
     for rows, start in zip(torch.split(order, counts), range(0, num_classes, size), strict=True):
         part = slice(start, min(start + size, num_classes))
-        centred = torch.sub(means[part], centre, out=memory[: part.stop - start])
+        centred = means[part]
+        if centre is not None and memory is not None:
+            centred = torch.sub(centred, centre, out=memory[: part.stop - start])
         inverse, scaled, log_det = ones[: part.stop - start], centred, None
         if log_var is not None:
             inverse = log_var[part].neg().exp_()

@@ -231,6 +231,8 @@ class GaussianMixtureHead(Head):
         if self.log_var is None:
             return None
         low = math.log(self.min_var)
+        if bool(self.log_var.amin() >= low):  # as nearly always: nothing to do, forward or backward
+            return self.log_var
         if self.training and not self._floor_warned and bool((self.log_var < low).float().mean() > 0.5):
             self._floor_warned = True
             warnings.warn(

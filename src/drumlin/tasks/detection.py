@@ -95,12 +95,14 @@ def refusal(
     low, high = false_alarm_interval(len(conformal.scores), len(test), level)
     asked = {"ci_low": low, "ci_high": high, "published": level, "published_source": "rate asked for"}
     records = [
-        subject.record(REFUSAL, "refused", float(refused.float().mean()), anomaly="test", n=len(test), **asked, **facts)
+        subject.record(
+            REFUSAL, "refused", int(refused.sum()) / len(refused), anomaly="test", n=len(test), **asked, **facts
+        )
     ]
     for anomaly, features in anomalies.items():
         refused = ~conformal.accepts(detector.score(features))
         low, high = wilson(int(refused.sum()), len(features))
-        share = float(refused.float().mean())
+        share = int(refused.sum()) / len(refused)
         interval = {"ci_low": low, "ci_high": high, "n": len(features)}
         records.append(subject.record(REFUSAL, "refused", share, anomaly=anomaly, **interval, **facts))
     return TaskResult(records)
