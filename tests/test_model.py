@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from drumlin._io import sealed
 from drumlin.heads import HeadOutput
 from drumlin.model import Classifier, InputSpec, precision_context, read_description, resolve_precision
 from drumlin.settings.backbones import backbone_settings
@@ -260,11 +261,28 @@ def test_a_cut_description(classifier, tmp_path):
         Classifier.load(tmp_path)
 
 
+def test_a_changed_description_is_refused(classifier, tmp_path):
+    classifier.save(tmp_path)
+    path = tmp_path / "model.json"
+    description = json.loads(path.read_text())
+    description["inputs"]["mean"] = [0.123]
+    path.write_text(json.dumps(description))
+    with pytest.raises(ValueError, match=r"model\.json is damaged or was changed by hand"):
+        Classifier.load(tmp_path)
+
+
+def test_a_layer_that_is_not_the_last_step_is_refused():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.LogSoftmax(1))
+    with pytest.raises(ValueError, match="something follows that layer"):
+        Classifier.wrap(model, "1", size=(2, 2))
+    assert Classifier.wrap(model[:2], "1", size=(2, 2)).head.num_classes == 4
+
+
 def test_a_description_of_another_head_does_not_fit(classifier, tmp_path):
     classifier.save(tmp_path)
     path = tmp_path / "model.json"
     description = json.loads(path.read_text())
     description["head"] = {"name": "softmax"}
-    path.write_text(json.dumps(description))
+    path.write_text(json.dumps(sealed(description)))
     with pytest.raises(ValueError, match=r"model\.safetensors does not fit the model"):
         Classifier.load(tmp_path)

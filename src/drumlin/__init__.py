@@ -11,6 +11,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Attack": "attacks",
+    "AttackResult": "attacks",
     "Classifier": "model",
     "ComponentLikelihood": "detectors",
     "Conformal": "refusal",

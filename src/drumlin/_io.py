@@ -99,6 +99,27 @@ def hash_json(value: Any) -> str:
     return hash_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
 
 
+def sealed(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the hash of its content as `content`, for `check_seal`."""
+    plain = {key: item for key, item in value.items() if key != "content"}
+    return plain | {"content": hash_json(plain)}
+
+
+def check_seal(value: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    """Check the `content` that `sealed` put into a JSON object.
+
+    Raises:
+        ValueError: it is missing or wrong: the file `path` is damaged or was changed by hand.
+
+    >>> check_seal(sealed({"a": 1}), "a.json")
+    >>> check_seal(sealed({"a": 1}) | {"a": 2}, "a.json")
+    Traceback (most recent call last):
+    ValueError: a.json is damaged or was changed by hand (its hash differs)
+    """
+    if value.get("content") != sealed(value)["content"]:
+        raise ValueError(f"{path} is damaged or was changed by hand (its hash differs)")
+
+
 def hash_file(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, read in pieces; hexadecimal."""
     with open(path, "rb") as file:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from drumlin import _io
 
+_ENTRY = "drumlin"
+
 
 def hash_tensors(*tensors: Tensor, about: str = "") -> str:
     """SHA-256 of the shapes, types and values of `tensors` and of the text `about`; hexadecimal.
@@ -39,7 +41,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     text = json.dumps(dict(about or {}), allow_nan=False)
     with _io.atomic_path(path) as temporary:
         try:
-            save_file(whole, temporary, {"about": text, "sha256": _checksum(whole, text)})
+            # One entry: of several, safetensors writes them in another order each time, and equal content would differ in bytes.
+            save_file(whole, temporary, {_ENTRY: json.dumps([_checksum(whole, text), text])})
         except SafetensorError as error:  # its own kind, also for a full disk
             raise OSError(f"{path} cannot be written: {error}") from None
 
@@ -61,13 +64,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise FileNotFoundError(f"{path} is missing")
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            entry = (file.metadata() or {}).get(_ENTRY, '["", ""]')
             # cloned: the originals are mapped to the file and would change with it
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a dictionary
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}); remove it, or restore it from a copy") from None
-    text = metadata.get("about", "{}")
-    if _checksum(tensors, text) != metadata.get("sha256"):
+    try:
+        checksum, text = json.loads(entry)
+    except (ValueError, TypeError):
+        checksum, text = "", ""
+    if _checksum(tensors, text) != checksum:
         raise ValueError(f"{path} is damaged (its checksum differs); remove it, or restore it from a copy")
     return tensors, json.loads(text)
 

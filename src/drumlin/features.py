@@ -66,7 +66,6 @@ def feature_set(
     classifier: Classifier,
     x: Float[Tensor, "n c h w"],
     y: Int[Tensor, " n"] | None = None,
-    *,
     hidden: Sequence[str] = (),
     draws: int = 0,
 ) -> FeatureSet:
@@ -170,7 +169,9 @@ def _key(classifier: Classifier, images: Images | ImageFiles, hidden: Sequence[s
     weights = hash_tensors(*state.values(), about=repr(sorted(state)))
     normalisation = hash_tensors(classifier.mean, classifier.std)
     request = _io.hash_json([_CACHE_VERSION, classifier.precision, list(hidden), draws])
-    return _io.hash_json([weights, normalisation, images.fingerprint, request])[:32]
+    data = [images.name, images.split, images.fingerprint]
+    # What no tensor holds, such as a ReLU or the floor under variances, is in the settings.
+    return _io.hash_json([weights, normalisation, repr(classifier.settings), data, request])[:32]
 
 
 def _to_cpu(features: FeatureSet) -> FeatureSet:

@@ -18,12 +18,12 @@ from drumlin import _io
 from drumlin._tensors import read_tensors, write_tensors
 from drumlin.backbones import create_backbone
 from drumlin.backbones.wrapped import FeatureExtractor, WrappedBackbone
+from drumlin.data.adaptation import RULE
 from drumlin.heads import Head, HeadOutput, SoftmaxHead, create_head
 from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
 
 SCHEMA = 1
-RESIZE_RULE = "shorter side to the input size, then the centre"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,12 +167,13 @@ class Classifier(nn.Module):
             module: normalised images → logits, its last step a linear layer.
             head: dotted name of that layer, e.g. "fc", "classifier.6", "heads.head".
             class_names: K names; "0".."K−1" by default.
-            channels, size: of the images it takes; size None is any.
+            channels, size: of the images it takes; size None is any. With a size it is checked that nothing follows that layer.
             mean, std: the normalisation that `module` expects of images in [0, 1]; none by default.
             precision: "float32" or "bfloat16".
 
         Raises:
-            ValueError: no such layer, or it is not an `nn.Linear`; the message names the linear layers there are.
+            ValueError: no such layer, or it is not an `nn.Linear`; the message names the linear layers there are. Or it is not
+                the last step.
 
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 2))
         >>> wrapped, x = Classifier.wrap(model, "3"), torch.rand(5, 3, 2, 2)
@@ -196,7 +197,10 @@ class Classifier(nn.Module):
         )
         names = class_names or [str(k) for k in range(linear.out_features)]
         wrapped = cls(WrappedBackbone(backbone), softmax, names, inputs, precision=precision)
-        return wrapped.eval()
+        wrapped = wrapped.to(linear.weight.device).eval()
+        if size is not None:
+            _check_wrapped(wrapped, module)
+        return wrapped
 
     def features(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
         """Return the features z (N, D) of images in [0, 1], in float32.
@@ -256,11 +260,11 @@ class Classifier(nn.Module):
             "schema": SCHEMA,
             "weights": _io.hash_file(weights),
             "class_names": list(self.class_names),
-            "inputs": dataclasses.asdict(self.inputs) | {"resize": RESIZE_RULE},
+            "inputs": dataclasses.asdict(self.inputs) | {"resize": RULE},
             "precision": self.precision,
             **parts,
         }
-        _io.write_json(folder / "model.json", description)
+        _io.write_json(folder / "model.json", _io.sealed(description))
 
     @classmethod
     def load(cls, folder: Path | str, *, into: Classifier | None = None) -> Classifier:
@@ -308,6 +312,23 @@ class Classifier(nn.Module):
         return cls.create(backbone, head, description["class_names"], inputs, precision=description["precision"])
 
 
+@torch.no_grad()
+def _check_wrapped(wrapped: Classifier, module: nn.Module) -> None:
+    """Refuse a wrapped classifier that says something else than the model: its linear layer was not the last step."""
+    spec = wrapped.inputs
+    assert spec.size is not None
+    x = torch.rand(2, spec.channels, *spec.size, device=wrapped.mean.device)
+    was_training = module.training
+    expected = module.eval()((x - wrapped.mean) / wrapped.std)
+    module.train(was_training)
+    found = wrapped.head.logits(wrapped.features(x))
+    tolerance = 0.1 if wrapped.precision == "bfloat16" else 1e-3
+    if found.shape != expected.shape or not torch.allclose(found, expected.float(), atol=tolerance, rtol=tolerance):
+        raise ValueError(
+            "head is not the model's last step: something follows that layer, so its logits are not the model's"
+        )
+
+
 def read_description(folder: Path | str) -> dict[str, Any]:
     """Return what `model.json` in `folder` says.
 
@@ -323,4 +344,5 @@ def read_description(folder: Path | str) -> dict[str, Any]:
     found = description.get("schema") if isinstance(description, dict) else None
     if found != SCHEMA:
         raise ValueError(f"{path} is of version {found}; this drumlin reads version {SCHEMA}")
+    _io.check_seal(description, path)
     return description

@@ -51,7 +51,7 @@ class Origin:
     detector_hash: str
     """SHA-256 of its `detector.json`."""
     model: str
-    """SHA-256 of `model.safetensors`."""
+    """SHA-256 of the content of `model.json`, which has that of the weights."""
     holdout: str
     """SHA-256 of the indices of the hold-out samples that were scored."""
 
@@ -236,7 +236,7 @@ class Predictor:
         self.require_calibrated()
         assert self.detector is not None
         assert self.conformal is not None
-        model = read_description(run)["weights"]
+        model = read_description(run)["content"]
         stored, state = load_file(Path(run) / "model.safetensors"), self.classifier.state_dict()
         if stored.keys() != state.keys() or not all(torch.equal(stored[name], state[name].cpu()) for name in stored):
             raise ValueError(f"{run} holds another model than the one that was calibrated")
@@ -289,7 +289,7 @@ def load(run: Path | str, *, into: Classifier | None = None) -> Predictor:
         raise ValueError(f"{run}: the calibration is not whole, {', '.join(missing)} missing; {_REMEDY}")
     conformal = Conformal.load(run)
     origin = conformal.origin
-    if origin is None or origin.model != read_description(run)["weights"]:
+    if origin is None or origin.model != read_description(run)["content"]:
         raise ValueError(f"{run}: the calibration belongs to another model than model.safetensors; {_REMEDY}")
     detector = load_detector(run, classifier.head)
     if origin.detector_hash != _io.hash_file(artifact_files(run, "detector")[1]):

@@ -176,7 +176,7 @@ def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, tmp_path: Pat
     run = copied("softmax")
     (tmp_path / "empty").mkdir()
     assert "name sets with --ood" in refused("detect", run)
-    assert "unknown data set 'nois'" in refused("detect", run, "--ood", "nois")
+    assert "unknown out-of-distribution set 'nois'" in refused("detect", run, "--ood", "nois")
     assert "empty" in refused("detect", run, "--ood", f"folder:{tmp_path / 'empty'}")
     message = refused("detect", run, "--ood", "noise", "--detectors", "mps")
     assert "unknown detector for this head 'mps': did you mean 'msp'" in message

@@ -70,5 +70,5 @@ def test_of_files_a_part_that_fits_memory_is_inverted(two_classes: Path, monkeyp
 
 
 def test_unknown_names(numbered: Images) -> None:
-    with pytest.raises(ValueError, match="unknown data set 'nosie'"):
+    with pytest.raises(ValueError, match="unknown out-of-distribution set 'nosie'"):
         load_ood("nosie", numbered)

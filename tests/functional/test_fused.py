@@ -280,3 +280,23 @@ def test_inputs_are_left_as_they_were_and_backward_can_be_repeated(class_chunk):
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(before, problem.leaves, strict=True))
     assert logits is None or torch.equal(terms.logits, logits)
+
+
+@pytest.mark.parametrize("log_var", [None, torch.zeros(3, 2)])
+def test_features_changed_in_place_before_the_backward_pass_are_noticed(log_var: torch.Tensor | None) -> None:
+    z = torch.randn(4, 2).requires_grad_()
+    changed = z * 1.0
+    terms = mixture_terms(changed, torch.tensor([0, 1, 2, 0]), torch.randn(3, 2), log_var)
+    changed.mul_(100)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        terms.classification.sum().backward()
+
+
+def test_one_outlier_does_not_cost_the_others_their_accuracy() -> None:
+    torch.manual_seed(0)
+    means = torch.randn(5, 100) + 100
+    y = torch.arange(5).repeat(4)
+    z = means[y] + torch.randn(20, 100)
+    z[0] *= 20
+    exact = mixture_terms(z.double(), y, means.double()).classification
+    assert (mixture_terms(z, y, means).classification - exact)[1:].abs().max() < 1e-3

@@ -1,5 +1,7 @@
 """Products whose operands are rounded to bfloat16 (8 significant bits), sums in float32."""
 
+import threading
+
 import pytest
 import torch
 
@@ -83,3 +85,22 @@ def test_gradients_point_the_same_way():
     ]
     for full, rounded in zip(*gradients, strict=True):
         assert (full - rounded).norm() < 0.02 * full.norm()
+
+
+def test_threads_leave_the_precision_flag_as_it_was() -> None:
+    flag = getattr(torch.backends.mkldnn, "matmul", None)
+    if flag is None:
+        pytest.skip("this torch has no such flag")
+    before = flag.fp32_precision
+    a, b = torch.randn(64, 64), torch.randn(64, 64)
+
+    def work() -> None:
+        for _ in range(50):
+            PRODUCTS["bfloat16"](torch.zeros(64, 64), a, b)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert flag.fp32_precision == before

@@ -48,6 +48,13 @@ def test_a_stored_result_comes_back(subject: Make) -> None:
     assert {name: value.tolist() for name, value in arrays.items()} == {"a/b": [0, 1, 2], "c": [1.0]}
 
 
+def test_a_value_that_is_there_already_is_not_stored_again(subject: Make) -> None:
+    made = subject("gm")
+    for value in (0.5, 0.5, 0.25, 0.25, 0.5):
+        TaskResult([made.record("task", "first", value, split="test", unit="1")]).store(made.run.folder, "task")
+    assert [record.value for record in stored_records(made.run)] == [0.5, 0.25, 0.5]
+
+
 def test_without_arrays_no_file_is_written(subject: Make) -> None:
     made = subject("gm")
     TaskResult([made.record("task", "first", 0.5, split="test", unit="1")]).store(made.run.folder, "task")

@@ -19,7 +19,7 @@ from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import DataSettings
 from drumlin.settings.heads import head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, TrainingSettings
-from drumlin.training import loop, train
+from drumlin.training import claims, loop, train
 from drumlin.training.progress import Silent
 
 SETTINGS = {
@@ -71,7 +71,7 @@ def renamed(file: str) -> Callable[..., bool]:
 
 
 MOMENTS: dict[str, Callable[[], Silent | None]] = {
-    "before-config": lambda: at_call(loop, "write_config", 1),
+    "before-config": lambda: at_call(claims, "write_config", 1),
     "after-config": lambda: at_call(loop, "load_checkpoint", 1),
     "first-step": lambda: DiesAt(1),
     "mid-epoch": lambda: DiesAt(11),

@@ -229,9 +229,13 @@ def test_settings_that_do_not_fit_leave_no_run_behind(
 def test_a_batch_that_processes_cannot_share_is_refused(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Alone(Processes):
+        def wait(self) -> None:
+            """The other process is not there."""
+
     @contextmanager
     def two(device: torch.device) -> Iterator[Processes]:
-        yield Processes(rank=0, world=2)
+        yield Alone(rank=0, world=2)
 
     monkeypatch.setattr("drumlin.training.loop.processes", two)
     with pytest.raises(ValueError, match=r"batch_size is 33, which 2 processes cannot share evenly"):

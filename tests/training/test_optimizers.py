@@ -72,6 +72,8 @@ def test_sgd_has_nesterov_momentum_unless_told_otherwise(make: Callable[..., Cla
     assert create_optimizer(make(), OptimizerSettings()).defaults["nesterov"] is True
     plain = OptimizerSettings(options={"momentum": 0.0, "nesterov": False})
     assert create_optimizer(make(), plain).defaults["momentum"] == 0.0
+    plain = OptimizerSettings(options={"momentum": 0.0})
+    assert create_optimizer(make(), plain).defaults["nesterov"] is False
 
 
 @pytest.mark.parametrize("name", ["LBFGS", "SparseAdam", "Optimizer", "lr_scheduler"])

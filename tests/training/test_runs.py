@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from drumlin._io import sealed
 from drumlin.data import Images
 from drumlin.settings.run import RunSettings
 from drumlin.training import Run, read_config
@@ -23,7 +24,7 @@ def config(small: Small, tmp_path: Path) -> Path:
 def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     values = json.loads(path.read_text())
     change(values)
-    path.write_text(json.dumps(values))
+    path.write_text(json.dumps(sealed(values)))
 
 
 @pytest.mark.parametrize("head", ["softmax", "gm", "lgm"])
@@ -68,6 +69,12 @@ def test_no_run(tmp_path: Path) -> None:
 def test_configurations_of_another_kind(config: Path, change: Callable[[Any], Any], message: str) -> None:
     rewrite(config, change)
     with pytest.raises(ValueError, match=message):
+        read_config(config.parent)
+
+
+def test_a_configuration_changed_by_hand(config: Path) -> None:
+    config.write_text(config.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(ValueError, match=r"config\.json is damaged or was changed by hand"):
         read_config(config.parent)
 
 

@@ -24,6 +24,10 @@ def parse_with_attack(
     flags = make_dataclass(command.__name__, [("attack", kind, field(default=kind()))], bases=(command,), kw_only=True)
     flags.__doc__ = command.__doc__
     parsed: Any = parse(flags, rest, name=name, fixed=f"with --attack {chosen}")
+    if parsed.attack.score_weight != kind().score_weight:
+        raise ValueError(
+            "--attack.score-weight acts on an attack that is given a score, which only Python can do so far: leave it out"
+        )
     return parsed, parsed.attack
 
 

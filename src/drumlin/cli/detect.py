@@ -35,6 +35,8 @@ def run(words: Sequence[str]) -> int:
     from drumlin.tasks.robustness import attack_test_images
 
     flags, attack = parse_with_attack(Detect, words, name="detect", default=NO_ATTACK)
+    if attack is None and (flags.limit is not None or flags.target != "untargeted"):
+        raise ValueError("--limit and --target say how to attack: name an attack with --attack fgsm, or leave them out")
     subject = flags.subject()
     known = detectors_for(subject.run.classifier.head)
     names = choose("detector for this head", flags.detectors or known, known)

@@ -20,7 +20,7 @@ from drumlin.data.roots import user_cache
 def decoded(tree: Tree, *, channels: int | None, size: Size, root: Path) -> UInt8[Tensor, "n c h w"]:
     """Return the images of `tree` as `decode` does, from the cache where they are in it whole, and put there otherwise.
 
-    An entry is keyed by name, size and time of change of every file, channels, size and `RULE`; it carries the SHA-256 of
+    An entry is keyed by the folder, name, size and time of change of every file, channels, size and `RULE`; it carries the SHA-256 of
     its content, and one that is damaged in any way is made anew. It lies in `.drumlin-cache/` under the data root, or among
     the user's caches if that cannot be written; it may be deleted at any time.
 
@@ -33,7 +33,7 @@ def decoded(tree: Tree, *, channels: int | None, size: Size, root: Path) -> UInt
     Raises:
         ValueError: as `decode`.
     """
-    key = hash_json([RULE, channels, target_size(size), tree.key])
+    key = hash_json([RULE, channels, target_size(size), str(tree.base.resolve()), tree.key])
     # A root that is not there was not meant to be made by reading a folder somewhere else.
     places = [root / ".drumlin-cache"] * root.is_dir() + [user_cache() / "decoded"]
     files = [place / f"{key[:32]}.safetensors" for place in places]

@@ -38,7 +38,7 @@ def write_artifact(folder: Path | str, stem: str, tensors: dict[str, Tensor], de
         except SafetensorError as error:  # its own kind, also for a full disk
             raise OSError(f"{weights} cannot be written: {error}") from None
     content = {"schema": SCHEMA, "tensors": _io.hash_file(weights), **description}
-    _io.write_json(text, content | {"content": _io.hash_json(content)})
+    _io.write_json(text, _io.sealed(content))
 
 
 def read_artifact(folder: Path | str, stem: str, remedy: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -65,8 +65,10 @@ def read_artifact(folder: Path | str, stem: str, remedy: str) -> tuple[dict[str,
     found = description.get("schema") if isinstance(description, dict) else None
     if found != SCHEMA:
         raise ValueError(f"{text} is of version {found}; this drumlin reads version {SCHEMA}; {remedy}")
-    if description.pop("content", None) != _io.hash_json(description):
-        raise ValueError(f"{text} is damaged or was changed by hand (its hash differs); {remedy}")
+    try:
+        _io.check_seal(description, text)
+    except ValueError as error:
+        raise ValueError(f"{error}; {remedy}") from None
     if _io.hash_file(weights) != description["tensors"]:
         raise ValueError(
             f"{weights} is damaged or not the file that {text.name} describes (its hash differs); {remedy}"
@@ -75,4 +77,4 @@ def read_artifact(folder: Path | str, stem: str, remedy: str) -> tuple[dict[str,
         tensors = load_file(weights)
     except SafetensorError as error:
         raise ValueError(f"{weights} cannot be read: {error}; {remedy}") from None
-    return {key: value for key, value in description.items() if key not in ("schema", "tensors")}, tensors
+    return {key: value for key, value in description.items() if key not in ("schema", "tensors", "content")}, tensors

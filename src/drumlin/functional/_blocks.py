@@ -94,13 +94,15 @@ class Gradients:
 class Features:
     """A batch of centred features (N, D), with ½ z² as wide as the log-variances."""
 
-    def __init__(self, z: Tensor, width: int, product: Product) -> None:
+    def __init__(self, z: Tensor, width: int, product: Product, half_square: Tensor | None = None) -> None:
         self.z = z
         self.width = width
         self.product = product
         self.square_product = product if width > 1 else PRODUCTS["float32"]  # one column is not worth rounding
-        squares = z.square() if width > 1 else torch.linalg.vector_norm(z, dim=1, keepdim=True).square_()
-        self.half_square = squares.mul_(0.5)
+        if half_square is None:
+            squares = z.square() if width > 1 else torch.linalg.vector_norm(z, dim=1, keepdim=True).square_()
+            half_square = squares.mul_(0.5)
+        self.half_square = half_square
 
     def log_joint(self, block: Block, out: Tensor) -> Tensor:
         """Write log p(z, k) + (D/2) log 2π of a block's classes into `out` (N, B): without the constant, less is rounded off."""

@@ -97,9 +97,21 @@ class _FusedMixture(torch.autograd.Function):
         classification = softplus(others - own_joint, threshold=50.0)
         likelihood = bound.mul_(2) if options.bound else own_distance + own_log_det * 0.5
 
-        ctx.options, ctx.size, ctx.features = options, size, features
+        ctx.options, ctx.size = options, size
         ctx.only_block = block if size >= num_classes and logits is not None else None
-        saved = (y, means, log_var, log_prior, centre, offset, pulled, own_joint, others)
+        saved = (
+            features.z,
+            features.half_square,
+            y,
+            means,
+            log_var,
+            log_prior,
+            centre,
+            offset,
+            pulled,
+            own_joint,
+            others,
+        )
         ctx.save_for_backward(*saved, *log_sums, *posteriors)
         ctx.mark_non_differentiable(prediction)
         if logits is not None:
@@ -120,8 +132,10 @@ class _FusedMixture(torch.autograd.Function):
 def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor | None, ...]:
     """Return the gradients of `_FusedMixture.forward`'s inputs."""
     options: MixtureOptions = ctx.options
-    y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = ctx.saved_tensors
-    features: Features = ctx.features
+    centred, half_square, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = (
+        ctx.saved_tensors
+    )
+    features = Features(centred, 1 if log_var is None else log_var.shape[1], PRODUCTS[options.matmul], half_square)
     num_blocks = -(-means.shape[0] // ctx.size)
     log_sums, posteriors = kept[:num_blocks], kept[num_blocks:]
     negligible = smallest_useful(means.dtype)
@@ -174,10 +188,12 @@ def _centre(z: Tensor, own_means: Tensor) -> Tensor | None:
     """Return the point (D,) to put the origin at, or None where it is good as it is.
 
     Distances do not depend on it; their expansion is accurate if it lies near the means, wherever an outlier of z lies. An origin as
-    near as the features' own spread costs a factor of two in rounding, and saves a copy of the means.
+    near as most features' own spread costs a factor of two in rounding, and saves a copy of the means.
     """
     centre = own_means.sum(0) / max(len(own_means), 1)
-    near = centre.dot(centre) <= 0.5 * torch.linalg.vector_norm(z).square() / max(len(z), 1)
+    if z.is_cuda or len(z) == 0:  # asking would wait for the GPU
+        return centre
+    near = centre.dot(centre) <= 0.5 * torch.linalg.vector_norm(z, dim=1).square().median()
     return None if bool(near) else centre
 
 

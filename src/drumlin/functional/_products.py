@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -32,12 +33,15 @@ def _rounded(out: Tensor, a: Tensor, b: Tensor, *, beta: float = 1.0) -> Tensor:
         matmul is None
     ):  # before torch 2.9 a CPU has no product that rounds its operands: the same values, at float32's speed
         return out.addmm_(a.bfloat16().float(), b.bfloat16().float(), beta=beta)
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "bf16"
-    try:
-        return out.addmm_(a, b, beta=beta)
-    finally:
-        matmul.fp32_precision = before
+    with _FLAG:  # the flag is the whole process's
+        before = matmul.fp32_precision
+        matmul.fp32_precision = "bf16"
+        try:
+            return out.addmm_(a, b, beta=beta)
+        finally:
+            matmul.fp32_precision = before
 
+
+_FLAG = threading.Lock()
 
 PRODUCTS: dict[str, Product] = {"float32": _full, "bfloat16": _rounded}

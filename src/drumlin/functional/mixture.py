@@ -98,6 +98,9 @@ def mixture_terms(
         likelihood: "mixture_bound" or "component".
         class_chunk: classes a chunk; then nothing of size (N, K) exists and `logits` is None.
 
+    Raises:
+        ValueError: an unknown word, or a chunk below 1.
+
     Returns:
         MixtureTerms(classification, likelihood, prediction, logits). The logits are without margin, and detached.
 
@@ -107,6 +110,15 @@ def mixture_terms(
 
     Source: L eq. 12-18, T eq. 3-8, 17-20. Gradients in closed form: L eq. 19-23.
     """
+    for name, value, known in (
+        ("margin_kind", margin_kind, ("adaptive", "constant")),
+        ("likelihood", likelihood, ("mixture_bound", "component")),
+        ("matmul", matmul, tuple(PRODUCTS)),
+    ):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+    if class_chunk is not None and class_chunk < 1:
+        raise ValueError(f"class_chunk must be at least 1, or None for all classes at once, got {class_chunk}")
     adaptive = margin_kind == "adaptive"
     options = MixtureOptions(
         factor=margin if adaptive else 0.0,

@@ -231,7 +231,8 @@ class GaussianMixtureHead(Head):
         if self.log_var is None:
             return None
         low = math.log(self.min_var)
-        if bool(self.log_var.amin() >= low):  # as nearly always: nothing to do, forward or backward
+        # As nearly always there is nothing to do, forward or backward; on a GPU asking would wait for it.
+        if not self.log_var.is_cuda and bool(self.log_var.amin() >= low):
             return self.log_var
         if self.training and not self._floor_warned and bool((self.log_var < low).float().mean() > 0.5):
             self._floor_warned = True

@@ -17,7 +17,10 @@ from drumlin._tensors import read_tensors, write_tensors
 from drumlin.data import ImageFiles, Images
 from drumlin.features import FeatureSet, extract
 from drumlin.results import Record, append, read
+from drumlin.training.environment import environment
 from drumlin.training.runs import Run
+
+_NEW = object()
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,15 @@ class TaskResult:
     def store(self, folder: Path, name: str) -> None:
         """Append the records to the run's `results.jsonl`, and write the arrays to `arrays/NAME.safetensors`.
 
-        Arrays of earlier calls under other names stay, as their records do.
+        Arrays of earlier calls under other names stay, as their records do. A record is left out if the last one of the same
+        measurement has the same value.
         """
         if self.arrays:
             path = folder / "arrays" / f"{name}.safetensors"
             write_tensors(path, {**_stored(path), **self.arrays})
-        append(folder / "results.jsonl", self.records)
+        path = folder / "results.jsonl"
+        known = {record.key: record.value for record in read(path)} if path.is_file() else {}
+        append(path, [record for record in self.records if known.get(record.key, _NEW) != record.value])
 
 
 class Subject:
@@ -57,22 +63,20 @@ class Subject:
         self._begin = time.perf_counter()
         settings = run.settings
         run.require_finished()
-        environment = _environment(run.folder / "environment.json")
-        self._facts: dict[str, Any] = {
+        self.trained_with = _facts(_environment(run.folder / "environment.json"))
+        self._facts: dict[str, Any] = _facts(environment()) | {
             "run": run.identity,
-            "commit": environment["commit"],
             "recipe": recipe,
             "data": settings.data.name,
             "head": settings.head.name,
             "backbone": settings.backbone.name,
             "seed": settings.seed,
             "scale": scale,
-            "environment": {
-                "python": environment["python"],
-                **{name: version for name, version in environment["versions"].items() if version is not None},
-                "processor": environment["processor"],
-            },
         }
+
+    def begin(self) -> None:
+        """Start the clock: a task calls this first, and its records say how long it took until then."""
+        self._begin = time.perf_counter()
 
     def features(self, images: Images | ImageFiles) -> FeatureSet:
         """Return the features of `images`, cached in the run."""
@@ -82,7 +86,8 @@ class Subject:
         """Return a record of this run; `others` are further fields of `Record`. What is no finite number is recorded as None."""
         seconds = time.perf_counter() - self._begin
         number = float(value) if value is not None and math.isfinite(value) else None
-        return Record(task=task, metric=metric, value=number, wall_seconds=seconds, **self._facts, **others)
+        facts: dict[str, Any] = {"wall_seconds": seconds} | self._facts | others
+        return Record(task=task, metric=metric, value=number, **facts)
 
 
 def stored_records(run: Run) -> list[Record]:
@@ -97,6 +102,15 @@ def _stored(path: Path) -> dict[str, Tensor]:
         return read_tensors(path)[0]
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def _facts(environment: dict[str, Any]) -> dict[str, Any]:
+    """Return of an environment what a record has: commit, versions and processor."""
+    versions = {name: version for name, version in environment["versions"].items() if version is not None}
+    return {
+        "commit": environment["commit"],
+        "environment": {"python": environment["python"], **versions, "processor": environment["processor"]},
+    }
 
 
 def _environment(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def classification(subject: Subject) -> TaskResult:
 
     Probabilities under GM are honest about the margin, not about the error: at its optimum the true class has 1 − r, not 1.
     """
+    subject.begin()
     features = subject.features(subject.run.test_images())
     assert features.y is not None
     y, logits, n = features.y, features.logits, len(features)

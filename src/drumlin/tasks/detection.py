@@ -62,6 +62,7 @@ def detection(
     """
     if not anomalies:
         raise ValueError("detection needs at least one set of anomalies, got none: name some with --ood or --attack")
+    subject.begin()
     test = subject.features(subject.run.test_images())
     records, arrays = [], {}
     for name, detector in detectors.items():
@@ -88,6 +89,7 @@ def refusal(
     The interval of the false alarms is the beta-binomial one, in which they lie if calibration and test samples are
     exchangeable; it is about the rate asked for, not about the rate found. The other intervals are Wilson's.
     """
+    subject.begin()
     test = subject.features(subject.run.test_images())
     level = conformal.false_alarm
     facts = {"split": "test", "detector": detector.name, "protocol": f"false-alarm={level:g}", "unit": "fraction"}

@@ -22,6 +22,7 @@ def geometry(subject: Subject) -> TaskResult:
     Returns:
         Records; array `distances` (K, K) between means.
     """
+    subject.begin()
     run = subject.run
     means = class_means(run.classifier.head, subject.features(run.train_images()))
     pairs = pair_distances(means.numpy())

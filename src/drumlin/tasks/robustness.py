@@ -14,10 +14,11 @@ from drumlin.attacks import Attack, AttackResult, random_targets, second_most_pr
 from drumlin.data import ImageFiles, Images
 from drumlin.features import FeatureSet, evaluation_mode, feature_set
 from drumlin.metrics.intervals import wilson
-from drumlin.model import Classifier
+from drumlin.model import Classifier, read_description
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
 
 TASK = "robustness"
+_CACHE_VERSION = 1
 UNTARGETED = "untargeted"
 TARGETS: dict[str, Callable[[Classifier, Tensor, Tensor, torch.Generator], Tensor | None]] = {
     UNTARGETED: lambda classifier, x, y, generator: None,
@@ -61,7 +62,8 @@ def attack_test_images(
     images = run.test_images()
     if limit is not None:
         images = images.subset(torch.arange(min(limit, len(images))))
-    request = [repr(attack), target, seed, images.fingerprint, _io.hash_file(run.folder / "model.safetensors")]
+    model = read_description(run.folder)["content"]
+    request = [_CACHE_VERSION, repr(attack), target, seed, images.name, images.fingerprint, model]
     cache = run.features / f"attacked-{_io.hash_json(request)[:32]}.safetensors"
     try:
         tensors, _ = read_tensors(cache)
@@ -76,7 +78,7 @@ def _attack(subject: Subject, attack: Attack, target: str, images: Images | Imag
     classifier = subject.run.classifier
     generator = torch.Generator().manual_seed(seed)
     parts: dict[str, list[Tensor]] = {}
-    for x, y in images.batches(500):
+    for x, y in images.batches(attack.batch_size):
         result: AttackResult = attack(
             classifier, x, y, target=TARGETS[target](classifier, x, y, generator), generator=generator
         )
@@ -104,6 +106,7 @@ def robustness(
         target: one of `TARGETS`.
         limit: number of test images; None for all.
     """
+    subject.begin()
     attacked = attack_test_images(subject, attack, target=target, limit=limit)
     n, y = len(attacked.features), attacked.features.y
     assert y is not None

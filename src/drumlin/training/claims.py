@@ -12,11 +12,11 @@ from drumlin.training.environment import environment
 from drumlin.training.runs import Run, Split, read_config, write_config, write_split
 
 
-def check_claim(out: Path, settings: RunSettings, fingerprint: str, resume: bool) -> None:
+def check_claim(out: Path, settings: RunSettings, fingerprint: str, *, resume: bool, processes: int) -> None:
     """Refuse a folder that holds anything but this very run."""
     if (out / "config.json").exists():
         if not resume:
-            raise ValueError(f"{out} holds a run already: give another --out, or go on with --resume")
+            raise ValueError(f"{out} holds a run already: give another --out, or go on with --resume, or remove it")
         differing = _differences(read_config(out).to_json(), settings.to_json())
         if differing:
             raise ValueError(f"{out} was begun with other settings, so it cannot be resumed with these: {differing}")
@@ -24,12 +24,21 @@ def check_claim(out: Path, settings: RunSettings, fingerprint: str, resume: bool
             raise ValueError(
                 f"{out} was begun on other data: the content of {settings.data.name!r} has changed since; give another --out"
             )
+        before = (
+            _io.read_json(out / "environment.json")["processes"] if (out / "environment.json").exists() else processes
+        )
+        if before != processes and not Run(out).finished:
+            raise ValueError(
+                f"{out} was begun by {before} processes and cannot be resumed by {processes}: it would end in other weights"
+            )
     elif (out / "model.json").exists() or checkpoint_file(out / CHECKPOINT).exists():
         raise ValueError(f"{out} holds a model of unknown settings (no config.json): give another --out")
 
 
 def claim(out: Path, settings: RunSettings, split: Split, processes: int) -> None:
-    """Make `out` this run's folder."""
+    """Make `out` this run's folder; one that is resumed is it already."""
+    if (out / "config.json").exists():
+        return
     try:
         # The configuration comes last: with it the folder is a run, and has all that belongs to one.
         write_split(out, split)

@@ -58,12 +58,17 @@ def train(
     out = Path(out)
     device = resolve_device(settings.training.device)
     with processes(device) as group, _deterministic(device):
+        if not group.first:  # the first process downloads and decodes, the others find it done
+            group.wait()
         images = load_for(settings.data, "train", _library_inputs(settings))
+        if group.first:
+            group.wait()
         keep, hold = _split(images, settings)
         settings = resolve(settings, len(keep), device)
-        check_claim(out, settings, images.fingerprint, resume)
+        check_claim(out, settings, images.fingerprint, resume=resume, processes=group.world)
         if Run(out).finished:
             return Classifier.load(out)
+        _check_augmentation(settings.data.augment or AugmentSettings(), images.size)
         chosen = images.subset(keep)
         classifier = _create(settings, chosen).to(device)
         if settings.training.class_weights == "balanced":
@@ -97,6 +102,14 @@ def _split(images: Images | ImageFiles, settings: RunSettings) -> tuple[Tensor, 
             f"data {images.name!r} has no training image of {', '.join(empty)}: add some, or drop the class"
         )
     return keep, hold
+
+
+def _check_augmentation(augment: AugmentSettings, size: tuple[int, int]) -> None:
+    if augment.pad == "reflect" and augment.shift >= min(size):
+        raise ValueError(
+            f"augment.shift is {augment.shift}: images of {size[0]}x{size[1]} can be shifted by {min(size) - 1} pixels at most with"
+            " reflected borders"
+        )
 
 
 def _create(settings: RunSettings, images: Images | ImageFiles) -> Classifier:

@@ -60,6 +60,8 @@ def create_optimizer(classifier: Classifier, settings: OptimizerSettings) -> tor
         if option not in known:
             raise unknown(f"option of optimizer {kind.__name__}", option, known)
     options = (_SGD_DEFAULTS if kind is torch.optim.SGD else {}) | settings.options
+    if options.get("momentum") == 0 and "nesterov" not in settings.options:
+        options.pop("nesterov", None)  # plain SGD
     try:
         return kind(groups, **options)
     except (TypeError, ValueError) as error:

@@ -36,7 +36,7 @@ class Split:
 
 def write_config(folder: Path, settings: RunSettings) -> None:
     """Write `config.json`."""
-    _io.write_json(folder / _CONFIG, {"schema": CONFIG_SCHEMA, **settings.to_json()})
+    _io.write_json(folder / _CONFIG, _io.sealed({"schema": CONFIG_SCHEMA, **settings.to_json()}))
 
 
 def read_config(folder: Path) -> RunSettings:
@@ -49,9 +49,10 @@ def read_config(folder: Path) -> RunSettings:
     if not path.is_file():
         raise ValueError(f"{folder} is not a run (no {_CONFIG}): give the folder that `drumlin train --out` wrote")
     values = _io.read_json(path)
-    found = values.pop("schema", None) if isinstance(values, dict) else None
+    found = values.get("schema") if isinstance(values, dict) else None
     if found != CONFIG_SCHEMA:
         raise ValueError(f"{path} is of version {found}; this drumlin reads version {CONFIG_SCHEMA}")
+    _io.check_seal(values, path)
     try:
         return _settings(values)
     except KeyError as error:
