@@ -79,7 +79,7 @@ def measure(subject: Subject) -> list[Record]:
         "detection": detection(subject, anomalies, detectors),
     }
     holdout = subject.features(run.holdout_images())
-    # The first half of MNIST's test images comes from other writers than the second, and false alarms differ.
+    # The halves of MNIST's test images come from different sources, and their false alarms differ.
     test = subject.features(run.test_images())
     middle = len(test) // 2
     halves = {
