@@ -73,7 +73,7 @@ def test_no_sample(covariance, likelihood, class_chunk):
     problem = random_problem(covariance, n=1, prior=True)
     problem.z, problem.y = torch.zeros(0, 3, dtype=torch.float64, requires_grad=True), torch.zeros(0, dtype=torch.int64)
     terms = fused(problem, likelihood=likelihood, class_chunk=class_chunk)
-    assert [t.shape for t in terms[:3]] == [(0,)] * 3
+    assert [t.shape for t in (terms.classification, terms.likelihood, terms.prediction)] == [(0,)] * 3
     assert class_chunk is not None or terms.logits.shape == (0, 5)
     for leaf, gradient in zip(
         problem.leaves, torch.autograd.grad((terms[0] + terms[1]).sum(), problem.leaves), strict=True
@@ -286,7 +286,8 @@ def test_inputs_are_left_as_they_were_and_backward_can_be_repeated(class_chunk):
 def test_features_changed_in_place_before_the_backward_pass_are_noticed(log_var: torch.Tensor | None) -> None:
     z = torch.randn(4, 2).requires_grad_()
     changed = z * 1.0
-    terms = mixture_terms(changed, torch.tensor([0, 1, 2, 0]), torch.randn(3, 2), log_var)
+    # means this near the origin are not centred: the features are kept as they are
+    terms = mixture_terms(changed, torch.tensor([0, 1, 2, 0]), 0.01 * torch.randn(3, 2), log_var)
     changed.mul_(100)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         terms.classification.sum().backward()

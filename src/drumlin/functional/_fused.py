@@ -35,12 +35,20 @@ class MixtureOptions:
 
 
 class MixtureTerms(NamedTuple):
-    """Per-sample results: cross entropy (N,), likelihood term without its weight (N,), prediction (N,), logits (N, K) or None."""
+    """Per-sample results: cross entropy (N,), likelihood term without its weight (N,), logits (N, K) or running prediction (N,)."""
 
     classification: Tensor
     likelihood: Tensor
-    prediction: Tensor
+    running_prediction: Tensor | None
     logits: Tensor | None
+
+    @property
+    def prediction(self) -> Tensor:
+        """The most probable class (N,), without margin; of the logits it is found when asked for."""
+        if self.running_prediction is not None:
+            return self.running_prediction
+        assert self.logits is not None
+        return self.logits.argmax(1)
 
 
 class _FusedMixture(torch.autograd.Function):
@@ -53,12 +61,14 @@ class _FusedMixture(torch.autograd.Function):
         log_var: Tensor | None,
         log_prior: Tensor,
         options: MixtureOptions,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         num_classes, dimension = means.shape
         own_means = means.index_select(0, y)
-        centre = _centre(z, own_means)
         width = 1 if log_var is None else log_var.shape[1]
-        features = Features(z if centre is None else z - centre, width, PRODUCTS[options.matmul])
+        features = Features(z, width, PRODUCTS[options.matmul])
+        centre = _centre(features, own_means)
+        if centre is not None:
+            features = Features(z - centre, width, PRODUCTS[options.matmul])
 
         offset = torch.sub(z, own_means, out=own_means)
         own_log_det, pulled = log_prior.new_zeros(()), offset
@@ -78,17 +88,21 @@ class _FusedMixture(torch.autograd.Function):
                 prior = block.log_prior.exp()
                 bound.add_(prior @ block.log_prior).sub_(joint @ prior)
             posterior = _others(joint, block)
-            top, index = first_maximum(joint)
-            leaders.append((top, index + block.part.start))
+            if logits is None:
+                top, index = first_maximum(joint)
+                leaders.append((top, index + block.part.start))
+            else:
+                top = joint.amax(1)
             log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
             if logits is not None:
                 posteriors.append(posterior)
                 joint.sub_(log_constant(dimension))
 
-        best, prediction = reduce(_larger, leaders)
-        # Until here classes other than y; on a tie the lower index wins, as in argmax.
-        prediction = torch.where((own_joint > best) | ((own_joint == best) & (y < prediction)), y, prediction)
-        if logits is not None:
+        prediction = None
+        if logits is None:  # Until here classes other than y; on a tie the lower index wins, as in argmax.
+            best, index = reduce(_larger, leaders)
+            prediction = torch.where((own_joint > best) | ((own_joint == best) & (y < index)), y, index)
+        else:
             logits.scatter_(1, y[:, None], own_joint[:, None] - log_constant(dimension))
 
         # Cross entropy with the margin on the true class alone: log(1 + Σ_{k≠y} p_k / p_y), which does not cancel.
@@ -113,9 +127,7 @@ class _FusedMixture(torch.autograd.Function):
             others,
         )
         ctx.save_for_backward(*saved, *log_sums, *posteriors)
-        ctx.mark_non_differentiable(prediction)
-        if logits is not None:
-            ctx.mark_non_differentiable(logits)
+        ctx.mark_non_differentiable(*(extra for extra in (prediction, logits) if extra is not None))
         return classification, likelihood, prediction, logits
 
     @staticmethod
@@ -184,16 +196,16 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
     return grad_z, None, into.means, into.log_var, by_log_prior.index_add_(0, y, pull, alpha=-1), None
 
 
-def _centre(z: Tensor, own_means: Tensor) -> Tensor | None:
+def _centre(features: Features, own_means: Tensor) -> Tensor | None:
     """Return the point (D,) to put the origin at, or None where it is good as it is.
 
     Distances do not depend on it; their expansion is accurate if it lies near the means, wherever an outlier of z lies. An origin as
     near as most features' own spread costs a factor of two in rounding, and saves a copy of the means.
     """
     centre = own_means.sum(0) / max(len(own_means), 1)
-    if z.is_cuda or len(z) == 0:  # asking would wait for the GPU
+    if centre.is_cuda or len(own_means) == 0:  # asking would wait for the GPU
         return centre
-    near = centre.dot(centre) <= 0.5 * torch.linalg.vector_norm(z, dim=1).square().median()
+    near = centre.dot(centre) <= features.half_square.sum(1).median()
     return None if bool(near) else centre
 
 

@@ -102,7 +102,7 @@ def mixture_terms(
         ValueError: an unknown word, or a chunk below 1.
 
     Returns:
-        MixtureTerms(classification, likelihood, prediction, logits). The logits are without margin, and detached.
+        MixtureTerms with classification, likelihood, prediction and logits. The logits are without margin, and detached.
 
     >>> terms = mixture_terms(torch.zeros(1, 1), torch.tensor([1]), torch.tensor([[0.0], [2.0]]))
     >>> float(terms.classification), float(terms.likelihood), int(terms.prediction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Literal
 
 import torch
@@ -27,15 +27,23 @@ class HeadOutput:
     Attributes:
         loss: the reduced sum of `terms`: a scalar, or (N,) where the reduction is "none".
         terms: name → (N,), each with its weight: `loss == reduce(sum(terms.values()))`.
-        prediction: (N,) the most probable class, without margin.
         logits: (N, K) without margin; None where they were never materialised. Detached where the loss is fused: differentiate
             `head.logits(z)` instead.
+        running_prediction: (N,) or None where `prediction` follows from the logits.
     """
 
     loss: Tensor
     terms: dict[str, Tensor]
-    prediction: Tensor
+    running_prediction: Tensor | None
     logits: Tensor | None
+
+    @cached_property
+    def prediction(self) -> Tensor:
+        """The most probable class (N,), without margin; of the logits it is found when first asked for."""
+        if self.running_prediction is not None:
+            return self.running_prediction
+        assert self.logits is not None
+        return self.logits.argmax(1)
 
 
 class Head(nn.Module):
@@ -72,8 +80,8 @@ class Head(nn.Module):
         """Return logits (N, K) whose softmax is p(k|z): without label, without margin, differentiable."""
 
     @abstractmethod
-    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor | None]:
-        """Return the weighted terms of the loss, each (N,), the prediction (N,) and the logits (N, K) or None."""
+    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
+        """Return the weighted terms, each (N,), then None and logits (N, K), or a prediction (N,) and None."""
 
     def forward(self, z: Float[Tensor, "n d"], y: Int[Tensor, " n"] | None = None) -> HeadOutput | Tensor:
         """Return `HeadOutput` if labels are given, else the logits (N, K).
@@ -89,12 +97,12 @@ class Head(nn.Module):
         if y is None:
             return self.logits(z)
         self._check_labels(z, y)
-        terms, prediction, logits = self._terms(z, y)
+        terms, running_prediction, logits = self._terms(z, y)
         if self.class_weights is not None:
             weights = self.class_weights[y]
             terms = {name: term * weights for name, term in terms.items()}
         total = reduce(torch.add, terms.values())
-        return HeadOutput(_REDUCTIONS[self.reduction](total), terms, prediction, logits)
+        return HeadOutput(_REDUCTIONS[self.reduction](total), terms, running_prediction, logits)
 
     def set_class_weights(self, weights: Tensor | None) -> None:
         """Multiply every term of a sample by its class's weight (K,) from now on; None stops it. Not part of the state.

@@ -198,7 +198,7 @@ class GaussianMixtureHead(Head):
             {"params": slow, "lr": lr * _LOG_VAR_RATE, "weight_decay": 0.0},
         )
 
-    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor | None]:
+    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
         ramp = self._advance_warmup() if self.training else 1.0
         terms = mixture_terms(
             z,
@@ -216,7 +216,7 @@ class GaussianMixtureHead(Head):
             "classification": terms.classification,
             "likelihood": terms.likelihood * (self.likelihood_weight * ramp),
         }
-        return weighted, terms.prediction, terms.logits
+        return weighted, terms.running_prediction, terms.logits
 
     def _advance_warmup(self) -> float:
         """Return the ramp's value for this step, 0 at the first and 1 from `warmup_steps` on, and count the step."""

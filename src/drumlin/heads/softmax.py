@@ -53,7 +53,7 @@ class SoftmaxHead(Head):
             out = nn.functional.linear(z.to(weight.dtype), weight, self.linear.bias)
             return zero_tiny_gradients(out.to(compute_dtype(out)))
 
-    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor | None]:
+    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
         logits = self.logits(z)
         loss = nn.functional.cross_entropy(logits, y, reduction="none", label_smoothing=self.label_smoothing)
-        return {"classification": loss}, logits.argmax(1), logits
+        return {"classification": loss}, None, logits
