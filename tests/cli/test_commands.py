@@ -177,6 +177,8 @@ def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, tmp_path: Pat
     (tmp_path / "empty").mkdir()
     assert "name sets with --ood" in refused("detect", run)
     assert "unknown out-of-distribution set 'nois'" in refused("detect", run, "--ood", "nois")
+    assert "--limit and --target say how to attack" in refused("detect", run, "--ood", "noise", "--limit", "3")
+    assert "--attack.score-weight acts on" in refused("attack", run, "--attack.score-weight", "2")
     assert "empty" in refused("detect", run, "--ood", f"folder:{tmp_path / 'empty'}")
     message = refused("detect", run, "--ood", "noise", "--detectors", "mps")
     assert "unknown detector for this head 'mps': did you mean 'msp'" in message

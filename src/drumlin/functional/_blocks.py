@@ -17,6 +17,8 @@ from torch import Tensor
 
 from drumlin.functional._products import PRODUCTS, Product
 
+_ROWS = 128
+
 
 def log_constant(dimension: int) -> float:
     """Return (D/2) log 2π."""
@@ -48,8 +50,9 @@ class Block:
     def squares(self) -> Tensor:
         """μᵀΛ⁻¹μ (B,)."""
         if self.inverse.shape[1] > 1:
-            squares: Tensor = torch.linalg.vecdot(self.scaled, self.means)
-            return squares
+            # A few rows at a time: the products need not leave the cache.
+            pieces = zip(torch.split(self.scaled, _ROWS), torch.split(self.means, _ROWS), strict=True)
+            return torch.cat([torch.linalg.vecdot(a, b) for a, b in pieces])
         # A norm reads once, where a dot product first writes all products.
         norms: Tensor = torch.linalg.vector_norm(self.means, dim=1)
         return norms.square_().mul_(self.inverse[:, 0])
@@ -118,18 +121,22 @@ class Features:
     def backward(self, h: Tensor, sums: Tensor, block: Block, into: Gradients) -> None:
         """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant; `sums` (B, 1) are H's by column.
 
-        With G = Hᵀz − sμ: ∂/∂μ = Λ⁻¹G, ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − μG − ½sμ²) − ½s, summed over D where w = 1.
+        ∂/∂μ = Λ⁻¹ (Hᵀz − sμ), ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − μHᵀz + ½sμ²) − ½s, summed over D where w = 1.
         """
-        self.product(into.linear, h, block.scaled)
-        self.square_product(into.square, h, block.inverse)
+        more = float(block.part.start > 0)  # the first block overwrites what is not initialised
+        self.product(into.linear, h, block.scaled, beta=more)
         gradient = self.product(into.means[block.part], h.T, self.z, beta=0)
         if into.log_var is None:
+            rows = h.sum(1, keepdim=True)
+            into.square = into.square.add_(rows) if more else rows
             gradient.addcmul_(sums, block.means, value=-1)
             return
-        offset = sums * block.means
-        gradient.sub_(offset)
-        rest = torch.add(gradient, offset, alpha=0.5, out=offset).mul_(block.means)
-        rest = rest if self.width > 1 else rest.sum(1, keepdim=True)
+        self.square_product(into.square, h, block.inverse, beta=more)
+        half = gradient.addcmul_(sums, block.means, value=-0.5)  # Hᵀz − ½sμ, for ½ Σ H (z−μ)² = Hᵀ(½z²) − μ (Hᵀz − ½sμ)
         by_log_var = self.square_product(into.log_var[block.part], h.T, self.half_square, beta=0)
-        by_log_var.sub_(rest).mul_(block.inverse).sub_(sums, alpha=0.5 * self.z.shape[1] / self.width)
-        gradient.mul_(block.inverse)
+        if self.width > 1:
+            by_log_var.addcmul_(half, block.means, value=-1)
+        else:
+            by_log_var.sub_(torch.linalg.vecdot(half, block.means)[:, None])
+        by_log_var.mul_(block.inverse).sub_(sums, alpha=0.5 * self.z.shape[1] / self.width)
+        gradient.addcmul_(sums, block.means, value=-0.5).mul_(block.inverse)

@@ -156,8 +156,8 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
     log_normaliser = torch.logaddexp(others, own_joint)
     pull = hardshrink(by_loss * torch.sigmoid(others - own_joint), negligible)
     into = Gradients(
-        torch.zeros_like(features.z),
-        torch.zeros_like(features.half_square),
+        torch.empty_like(features.z),
+        torch.empty_like(features.half_square),
         torch.empty_like(means, memory_format=torch.contiguous_format),
         None if log_var is None else torch.empty_like(log_var, memory_format=torch.contiguous_format),
     )
