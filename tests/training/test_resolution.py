@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from drumlin.settings.backbones import backbone_settings
-from drumlin.settings.data import DataSettings
+from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import head_settings
 from drumlin.settings.run import RunSettings, TrainingSettings
-from drumlin.training.resolution import resolve, steps_per_epoch
+from drumlin.training.resolution import check_augmentation, resolve, steps_per_epoch
 
 CPU = torch.device("cpu")
 
@@ -59,3 +59,10 @@ def test_nothing_is_left_open_and_resolving_again_changes_nothing() -> None:
 
 def test_a_batch_larger_than_the_set_is_one_step() -> None:
     assert steps_per_epoch(5, 128) == 1
+
+
+def test_a_shift_beyond_the_reflection_is_refused_before_the_run_begins() -> None:
+    with pytest.raises(ValueError, match=r"augment\.shift is 8: images of 8x9 can be shifted by 7 pixels at most"):
+        check_augmentation(AugmentSettings(shift=8, pad="reflect"), (8, 9))
+    check_augmentation(AugmentSettings(shift=7, pad="reflect"), (8, 9))
+    check_augmentation(AugmentSettings(shift=8), (8, 9))

@@ -27,7 +27,7 @@ from drumlin.training.claims import check_claim, claim
 from drumlin.training.distributed import Processes, processes, resolve_device
 from drumlin.training.optimizers import create_optimizer
 from drumlin.training.progress import Reporter, Silent
-from drumlin.training.resolution import resolve, steps_per_epoch
+from drumlin.training.resolution import check_augmentation, resolve, steps_per_epoch
 from drumlin.training.runs import Run, Split, load_for, normalisation
 from drumlin.training.schedules import rate_factor
 
@@ -68,7 +68,7 @@ def train(
         check_claim(out, settings, images.fingerprint, resume=resume, processes=group.world)
         if Run(out).finished:
             return Classifier.load(out)
-        _check_augmentation(settings.data.augment or AugmentSettings(), images.size)
+        check_augmentation(settings.data.augment or AugmentSettings(), images.size)
         chosen = images.subset(keep)
         classifier = _create(settings, chosen).to(device)
         if settings.training.class_weights == "balanced":
@@ -102,14 +102,6 @@ def _split(images: Images | ImageFiles, settings: RunSettings) -> tuple[Tensor, 
             f"data {images.name!r} has no training image of {', '.join(empty)}: add some, or drop the class"
         )
     return keep, hold
-
-
-def _check_augmentation(augment: AugmentSettings, size: tuple[int, int]) -> None:
-    if augment.pad == "reflect" and augment.shift >= min(size):
-        raise ValueError(
-            f"augment.shift is {augment.shift}: images of {size[0]}x{size[1]} can be shifted by {min(size) - 1} pixels at most with"
-            " reflected borders"
-        )
 
 
 def _create(settings: RunSettings, images: Images | ImageFiles) -> Classifier:

@@ -8,7 +8,7 @@ import math
 import torch
 
 from drumlin.model import resolve_precision
-from drumlin.settings.data import default_augment
+from drumlin.settings.data import AugmentSettings, default_augment
 from drumlin.settings.run import RunSettings
 
 _EPOCHS, _LEAST_STEPS = 12, 1500
@@ -55,3 +55,12 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
 def _batch_size(num_images: int) -> int:
     fitting = 1 << max(1, num_images // _STEPS_AN_EPOCH).bit_length() - 1
     return min(_BATCH, max(_SMALLEST_BATCH, fitting))
+
+
+def check_augmentation(augment: AugmentSettings, size: tuple[int, int]) -> None:
+    """Refuse, before a run begins, a shift that images of `size` have no reflection for."""
+    if augment.pad == "reflect" and augment.shift >= min(size):
+        raise ValueError(
+            f"augment.shift is {augment.shift}: images of {size[0]}x{size[1]} can be shifted by {min(size) - 1} pixels at most with"
+            " reflected borders"
+        )

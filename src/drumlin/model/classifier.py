@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,52 +18,11 @@ from drumlin.backbones import create_backbone
 from drumlin.backbones.wrapped import FeatureExtractor, WrappedBackbone
 from drumlin.data.adaptation import RULE
 from drumlin.heads import Head, HeadOutput, SoftmaxHead, create_head
+from drumlin.model.description import SCHEMA, read_description
+from drumlin.model.inputs import InputSpec
+from drumlin.model.precision import precision_context
 from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputSpec:
-    """What images a classifier takes: [0, 1], channels, (height, width) or None for any, and its normalisation."""
-
-    channels: int
-    size: tuple[int, int] | None
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != self.channels:
-                raise ValueError(f"{name} must have one value for each of {self.channels} channels, got {values}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {self.std}")
-
-
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """Return "float32" or "bfloat16": what "auto" means on `device`, or `precision` itself.
-
-    auto is bfloat16 where the processor has instructions for it: AMX or AVX-512 BF16 on a CPU, Ampere or newer on CUDA.
-
-    Raises:
-        ValueError: another word.
-    """
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be auto, float32 or bfloat16, got {precision!r}")
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    pays = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
-    return "bfloat16" if pays else "float32"
-
-
-@contextmanager
-def precision_context(precision: str, device: torch.device) -> Iterator[None]:
-    """Run the block in `precision`, the same in training and in extraction; "float32" shuts off an outer autocast."""
-    with torch.autocast(device_type=device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-        yield
 
 
 class Classifier(nn.Module):
@@ -327,22 +284,3 @@ def _check_wrapped(wrapped: Classifier, module: nn.Module) -> None:
         raise ValueError(
             "head is not the model's last step: something follows that layer, so its logits are not the model's"
         )
-
-
-def read_description(folder: Path | str) -> dict[str, Any]:
-    """Return what `model.json` in `folder` says.
-
-    Raises:
-        ValueError: it is not there, damaged, or of another version.
-    """
-    path = Path(folder) / "model.json"
-    if not path.is_file():
-        raise ValueError(
-            f"{folder} holds no trained model (no model.json): give the folder that `drumlin train --out` wrote"
-        )
-    description: dict[str, Any] = _io.read_json(path)
-    found = description.get("schema") if isinstance(description, dict) else None
-    if found != SCHEMA:
-        raise ValueError(f"{path} is of version {found}; this drumlin reads version {SCHEMA}")
-    _io.check_seal(description, path)
-    return description
