@@ -135,3 +135,12 @@ def test_loading_draws_nothing_from_the_global_random_state(two_classes: Path) -
 def test_image_libraries_are_imported_only_when_used() -> None:
     code = "import sys, drumlin.data as d; d.load('digits', 'test'); sys.exit(bool({'PIL', 'torchvision'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_folder_with_two_images_of_one_class_says_what_is_wrong(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "cat").mkdir()
+    for number in range(2):
+        image.new("L", (4, 4)).save(tmp_path / "cat" / f"{number}.png")
+    with pytest.raises(ValueError, match="has one class, 'cat'; training takes two or more"):
+        load(f"folder:{tmp_path}", "train")

@@ -90,6 +90,8 @@ def _folder_tree(path: Path, split: str) -> tuple[Tree, str]:
         whole = scan(path)
         if split == "all":
             return whole, ""
+    if split == "train" and len(whole.class_names) < 2:  # before a split of few images fails for another reason
+        raise ValueError(f"folder {path} has one class, {whole.class_names[0]!r}; training takes two or more")
     train, test = holdout_split(whole.labels, _TEST_FRACTION, len(whole), seed=0)
     note = f"{path} has no test split: a stratified {_TEST_FRACTION:.0%} of its images (seed 0) is taken for one"
     return whole.subset(train if split == "train" else test), note
