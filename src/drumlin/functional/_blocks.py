@@ -38,50 +38,94 @@ class Block:
     means: Tensor
     scaled: Tensor
     """Λ⁻¹μ (B, D)."""
-    inverse: Tensor
-    """Λ⁻¹ (B, w)."""
+    inverse: Tensor | None
+    """Λ⁻¹ (B, w); None for the identity."""
     log_det: Tensor | None
-    log_prior: Tensor
-    rows: Tensor
+    log_prior: Tensor | None
+    """log p(k) (B,); None where it is uniform, and cancels."""
+    rows: Tensor | None
+    """The samples that have their class here; None for all."""
     columns: Tensor
-    """Row and column, in this block's part of (N, K), of the true class of each sample that has its class here."""
+    """In this block's part of (N, K), the column of the true class of each of them."""
 
     @cached_property
     def squares(self) -> Tensor:
         """μᵀΛ⁻¹μ (B,)."""
-        if self.inverse.shape[1] > 1:
+        if self.inverse is not None and self.inverse.shape[1] > 1:
             # A few rows at a time: the products need not leave the cache.
             pieces = zip(torch.split(self.scaled, _ROWS), torch.split(self.means, _ROWS), strict=True)
             return torch.cat([torch.linalg.vecdot(a, b) for a, b in pieces])
-        # A norm reads once, where a dot product first writes all products.
-        norms: Tensor = torch.linalg.vector_norm(self.means, dim=1)
-        return norms.square_().mul_(self.inverse[:, 0])
+        squares = squared_norms(self.means)
+        return squares if self.inverse is None else squares.mul_(self.inverse[:, 0])
+
+    def fill_own(self, matrix: Tensor, value: float) -> None:
+        """Set the entries of the true classes in this block's part (N, B) of a matrix to one value."""
+        if self.rows is None:
+            matrix.scatter_(1, self.columns[:, None], value)
+        else:
+            matrix[self.rows, self.columns] = value
+
+    def add_own(self, matrix: Tensor, values: Tensor) -> None:
+        """Add to the entries of the true classes in this block's part (N, B) of a matrix those of `values` (N,)."""
+        if self.rows is None:
+            matrix.scatter_add_(1, self.columns[:, None], values[:, None])
+        else:
+            matrix.index_put_((self.rows, self.columns), values[self.rows], accumulate=True)
+
+
+def own_terms(log_var: Tensor, y: Tensor, dimension: int) -> tuple[Tensor, Tensor]:
+    """Return inverse variances (N, w) and log-determinants (N,) of each sample's own class."""
+    if log_var.shape[0] > len(y):
+        log_var = log_var.index_select(0, y)
+        return log_var.neg().exp_(), log_determinant(log_var, dimension)
+    log_det = log_determinant(log_var, dimension)  # of all, which are fewer
+    return log_var.neg().exp_().index_select(0, y), log_det.index_select(0, y)
+
+
+def squared_norms(x: Tensor) -> Tensor:
+    """Return ‖x‖² (N,) of rows. A norm reads once, where a dot product first writes all products."""
+    norms: Tensor = torch.linalg.vector_norm(x, dim=1)
+    return norms.square_()
 
 
 def blocks(
-    means: Tensor, log_var: Tensor | None, log_prior: Tensor, centre: Tensor | None, y: Tensor, size: int
+    means: Tensor, log_var: Tensor | None, log_prior: Tensor | None, centre: Tensor | None, y: Tensor, size: int
 ) -> Iterator[Block]:
     """Yield blocks of at most `size` classes. Centred means are only good until the next block, whose means take their place.
 
     Without a centre they are the means themselves, and nothing is copied.
     """
     num_classes, dimension = means.shape
-    many = size < num_classes
-    order = y.argsort() if many else torch.arange(y.shape[0], device=y.device)
-    counts = torch.bincount(y // size, minlength=-(-num_classes // size)).tolist() if many else [y.shape[0]]
-    memory = None if centre is None else means.new_empty(min(size, num_classes), dimension)
-    ones = means.new_ones(min(size, num_classes), 1)
+    if size >= num_classes:
+        yield _block(means if centre is None else means - centre, log_var, log_prior, slice(0, num_classes), None, y)
+        return
+    order = y.argsort()
+    counts = torch.bincount(y // size, minlength=-(-num_classes // size)).tolist()
+    memory = None if centre is None else means.new_empty(size, dimension)
     for rows, start in zip(torch.split(order, counts), range(0, num_classes, size), strict=True):
         part = slice(start, min(start + size, num_classes))
         centred = means[part]
         if centre is not None and memory is not None:
             centred = torch.sub(centred, centre, out=memory[: part.stop - start])
-        inverse, scaled, log_det = ones[: part.stop - start], centred, None
-        if log_var is not None:
-            inverse = log_var[part].neg().exp_()
-            scaled = centred * inverse
-            log_det = log_determinant(log_var[part], dimension)
-        yield Block(part, centred, scaled, inverse, log_det, log_prior[part], rows, y[rows] - start)
+        yield _block(
+            centred,
+            None if log_var is None else log_var[part],
+            None if log_prior is None else log_prior[part],
+            part,
+            rows,
+            y[rows] - start,
+        )
+
+
+def _block(
+    means: Tensor, log_var: Tensor | None, log_prior: Tensor | None, part: slice, rows: Tensor | None, columns: Tensor
+) -> Block:
+    """Return a block of centred means, with what follows from the log-variances of its classes."""
+    if log_var is None:
+        return Block(part, means, means, None, None, log_prior, rows, columns)
+    inverse = log_var.neg().exp_()
+    log_det = log_determinant(log_var, means.shape[1])
+    return Block(part, means, means * inverse, inverse, log_det, log_prior, rows, columns)
 
 
 @dataclass
@@ -95,7 +139,7 @@ class Gradients:
 
 
 class Features:
-    """A batch of centred features (N, D), with ½ z² as wide as the log-variances."""
+    """A batch of centred features (N, D), with ½ z² as wide as the log-variances; of the identity, (N, 1)."""
 
     def __init__(self, z: Tensor, width: int, product: Product, half_square: Tensor | None = None) -> None:
         self.z = z
@@ -103,40 +147,50 @@ class Features:
         self.product = product
         self.square_product = product if width > 1 else PRODUCTS["float32"]  # one column is not worth rounding
         if half_square is None:
-            squares = z.square() if width > 1 else torch.linalg.vector_norm(z, dim=1, keepdim=True).square_()
+            squares = z.square() if width > 1 else squared_norms(z)[:, None]
             half_square = squares.mul_(0.5)
         self.half_square = half_square
 
     def log_joint(self, block: Block, out: Tensor) -> Tensor:
-        """Write log p(z, k) + (D/2) log 2π of a block's classes into `out` (N, B): without the constant, less is rounded off."""
-        constant = torch.sub(block.log_prior, block.squares, alpha=0.5)
+        """Write log p(z, k) of a block's classes into `out` (N, B), up to a constant a sample.
+
+        It lacks (D/2) log 2π and a uniform prior, and for the identity ½ z²: what all classes share need not be rounded.
+        """
+        constant = block.squares * -0.5
+        if block.log_prior is not None:
+            constant.add_(block.log_prior)
         if block.log_det is not None:
             constant.sub_(block.log_det, alpha=0.5)
-        if self.width == 1:  # an outer product
+        if block.inverse is None:
+            out.copy_(constant)
+        elif self.width == 1:  # an outer product
             torch.addcmul(constant, self.half_square, block.inverse.T, value=-1, out=out)
         else:
-            self.square_product(out.copy_(constant), self.half_square.neg(), block.inverse.T)
+            self.square_product(out.copy_(constant), self.half_square, block.inverse.T, alpha=-1)
         return self.product(out, self.z, block.scaled.T)
 
-    def backward(self, h: Tensor, sums: Tensor, block: Block, into: Gradients) -> None:
-        """Add the gradients of Σ H ∘ log p(z, k) over a block's classes, H (N, B) held constant; `sums` (B, 1) are H's by column.
+    def backward(self, h: Tensor, sums: Tensor, by_log_det: Tensor, block: Block, into: Gradients) -> None:
+        """Add the gradients of −Σ H ∘ d_k(z) and −½ Σ s' log|Λ_k| over a block's classes, H (N, B) and s' (B,) held constant.
 
-        ∂/∂μ = Λ⁻¹ (Hᵀz − sμ), ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − μHᵀz + ½sμ²) − ½s, summed over D where w = 1.
+        `sums` s (B,) are H's by column. ∂/∂μ = Λ⁻¹ (Hᵀz − sμ), ∂/∂log Λ = Λ⁻¹ (Hᵀ(½z²) − μHᵀz + ½sμ²) − ½s', summed over D where
+        w = 1. Of the identity, what `square` gathers is known without H, and left alone.
         """
         more = float(block.part.start > 0)  # the first block overwrites what is not initialised
         self.product(into.linear, h, block.scaled, beta=more)
-        gradient = self.product(into.means[block.part], h.T, self.z, beta=0)
-        if into.log_var is None:
-            rows = h.sum(1, keepdim=True)
-            into.square = into.square.add_(rows) if more else rows
-            gradient.addcmul_(sums, block.means, value=-1)
+        gradient, column = into.means[block.part], sums[:, None]
+        if block.inverse is None or into.log_var is None:
+            torch.mul(block.means, column, out=gradient)
+            self.product(gradient, h.T, self.z, beta=-1)
             return
+        self.product(gradient, h.T, self.z, beta=0)
         self.square_product(into.square, h, block.inverse, beta=more)
-        half = gradient.addcmul_(sums, block.means, value=-0.5)  # Hᵀz − ½sμ, for ½ Σ H (z−μ)² = Hᵀ(½z²) − μ (Hᵀz − ½sμ)
+        half = gradient.addcmul_(
+            column, block.means, value=-0.5
+        )  # Hᵀz − ½sμ, for ½ Σ H (z−μ)² = Hᵀ(½z²) − μ (Hᵀz − ½sμ)
         by_log_var = self.square_product(into.log_var[block.part], h.T, self.half_square, beta=0)
         if self.width > 1:
             by_log_var.addcmul_(half, block.means, value=-1)
         else:
             by_log_var.sub_(torch.linalg.vecdot(half, block.means)[:, None])
-        by_log_var.mul_(block.inverse).sub_(sums, alpha=0.5 * self.z.shape[1] / self.width)
-        gradient.addcmul_(sums, block.means, value=-0.5).mul_(block.inverse)
+        by_log_var.mul_(block.inverse).sub_(by_log_det[:, None], alpha=0.5 * self.z.shape[1] / self.width)
+        gradient.addcmul_(column, block.means, value=-0.5).mul_(block.inverse)

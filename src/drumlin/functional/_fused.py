@@ -7,6 +7,7 @@ instead of kept, and nothing of size (N, K) ever exists.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -15,40 +16,65 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardshrink, softplus
 
-from drumlin.functional._blocks import Block, Features, Gradients, blocks, log_constant, log_determinant
+from drumlin.functional._blocks import (
+    Block,
+    Features,
+    Gradients,
+    blocks,
+    log_constant,
+    log_determinant,
+    own_terms,
+    squared_norms,
+)
 from drumlin.functional._numerics import first_maximum, full_precision, smallest_useful
 from drumlin.functional._products import PRODUCTS
 
 _CACHE_BLOCK = 1024
 """Classes a block on a CPU: at D=512, 2 MiB of means in float32."""
+_NEAR = 512.0
+"""Nats. Expanded distances of features and own means this near the origin err by about 3e-5 nats in float32."""
 
 
 @dataclass(frozen=True)
 class MixtureOptions:
-    """What the fused loss needs beside tensors: margins α (a factor) and m (nats), the likelihood term, chunk and precision."""
+    """What the fused loss needs beside tensors: margins α (a factor) and m (nats), the likelihood term and its weight, chunk and
+    precision.
+    """
 
     factor: float
     shift: float
     bound: bool
+    weight: float
     class_chunk: int | None
     matmul: str
 
 
 class MixtureTerms(NamedTuple):
-    """Per-sample results: cross entropy (N,), likelihood term without its weight (N,), logits (N, K) or running prediction (N,)."""
+    """Per-sample results: cross entropy (N,), weighted likelihood term (N,), and either a running prediction (N,), or what logits are
+    made of: `joint` (N, K), and what a sample's classes share: ½ z² (N,), None where it is in `joint`, and a constant.
+    """
 
     classification: Tensor
     likelihood: Tensor
     running_prediction: Tensor | None
-    logits: Tensor | None
+    joint: Tensor | None
+    half_square: Tensor | None
+    constant: float
+
+    @property
+    def logits(self) -> Tensor | None:
+        """log p(z, k) (N, K), without margin, detached; None where they never were. They are made when asked for."""
+        if self.joint is None:
+            return None
+        return self.joint - (self.constant if self.half_square is None else (self.half_square + self.constant)[:, None])
 
     @property
     def prediction(self) -> Tensor:
-        """The most probable class (N,), without margin; of the logits it is found when asked for."""
+        """The most probable class (N,), without margin; it is found when asked for."""
         if self.running_prediction is not None:
             return self.running_prediction
-        assert self.logits is not None
-        return self.logits.argmax(1)
+        assert self.joint is not None
+        return self.joint.argmax(1)
 
 
 class _FusedMixture(torch.autograd.Function):
@@ -59,76 +85,78 @@ class _FusedMixture(torch.autograd.Function):
         y: Tensor,
         means: Tensor,
         log_var: Tensor | None,
-        log_prior: Tensor,
+        log_prior: Tensor | None,
         options: MixtureOptions,
-    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]:
         num_classes, dimension = means.shape
-        own_means = means.index_select(0, y)
         width = 1 if log_var is None else log_var.shape[1]
+        offset = means.index_select(0, y)
+        torch.sub(z, offset, out=offset)
+        own_log_det = None
+        if log_var is None:
+            own_distance = squared_norms(offset).mul_(0.5)
+        else:
+            own_inverse, own_log_det = own_terms(log_var, y, dimension)
+            own_distance = (offset.mul_(offset) * own_inverse).sum(1).mul_(0.5)
+
         features = Features(z, width, PRODUCTS[options.matmul])
-        centre = _centre(features, own_means)
+        centre = _centre(features, means, y, own_distance if log_var is None else None)
         if centre is not None:
             features = Features(z - centre, width, PRODUCTS[options.matmul])
-
-        offset = torch.sub(z, own_means, out=own_means)
-        own_log_det, pulled = log_prior.new_zeros(()), offset
-        if log_var is not None:
-            own_log_var = log_var[y]
-            own_log_det, pulled = log_determinant(own_log_var, dimension), offset * own_log_var.neg().exp_()
-        own_distance = torch.linalg.vecdot(pulled, offset).mul_(0.5)
-        own_joint = log_prior[y] - own_log_det * 0.5 - own_distance  # like every joint here, without (D/2) log 2π
+        # As in Features.log_joint, without what all classes share.
+        own_joint = features.half_square[:, 0] - own_distance if log_var is None else -own_distance
+        if own_log_det is not None:
+            own_joint.sub_(own_log_det, alpha=0.5)
+        if log_prior is not None:
+            own_joint += log_prior.index_select(0, y)
 
         size = options.class_chunk or (num_classes if z.is_cuda else _CACHE_BLOCK)
         logits = None if options.class_chunk else z.new_empty(len(y), num_classes)
-        bound = torch.zeros_like(own_joint)
+        bound = None
         posteriors, log_sums, leaders = [], [], []
         for block in blocks(means, log_var, log_prior, centre, y, size):
             joint = features.log_joint(block, _place(logits, block, z))
-            if options.bound:  # Σ_k p_k (2 d_k + log|Λ_k|)
-                prior = block.log_prior.exp()
-                bound.add_(prior @ block.log_prior).sub_(joint @ prior)
+            if options.bound:
+                part = _bound(joint, block, num_classes)
+                bound = part if bound is None else bound.add_(part)
             posterior = _others(joint, block)
             if logits is None:
                 top, index = first_maximum(joint)
                 leaders.append((top, index + block.part.start))
             else:
                 top = joint.amax(1)
-            log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
-            if logits is not None:
                 posteriors.append(posterior)
-                joint.sub_(log_constant(dimension))
+            log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
 
         prediction = None
         if logits is None:  # Until here classes other than y; on a tie the lower index wins, as in argmax.
             best, index = reduce(_larger, leaders)
             prediction = torch.where((own_joint > best) | ((own_joint == best) & (y < index)), y, index)
         else:
-            logits.scatter_(1, y[:, None], own_joint[:, None] - log_constant(dimension))
+            logits.scatter_(1, y[:, None], own_joint[:, None])
 
         # Cross entropy with the margin on the true class alone: log(1 + Σ_{k≠y} p_k / p_y), which does not cancel.
         others = reduce(torch.logaddexp, log_sums)
-        own_joint = own_joint - (options.factor * own_distance + options.shift)
-        classification = softplus(others - own_joint, threshold=50.0)
-        likelihood = bound.mul_(2) if options.bound else own_distance + own_log_det * 0.5
+        if options.factor:
+            own_joint.sub_(own_distance, alpha=options.factor)
+        if options.shift:
+            own_joint.sub_(options.shift)
+        behind = others - own_joint
+        classification = softplus(behind, threshold=50.0)
+        if bound is not None:  # Σ_k p_k (2 d_k + log|Λ_k|)
+            likelihood = bound if log_var is not None else bound.add_(features.half_square[:, 0])
+            likelihood.mul_(2 * options.weight)
+        else:
+            likelihood = own_distance if own_log_det is None else own_distance.add_(own_log_det, alpha=0.5)
+            likelihood.mul_(options.weight)
 
         ctx.options, ctx.size = options, size
         ctx.only_block = block if size >= num_classes and logits is not None else None
-        saved = (
-            features.z,
-            features.half_square,
-            y,
-            means,
-            log_var,
-            log_prior,
-            centre,
-            offset,
-            pulled,
-            own_joint,
-            others,
-        )
+        saved = (features.z, features.half_square, y, means, log_var, log_prior, centre, behind, own_joint, others)
         ctx.save_for_backward(*saved, *log_sums, *posteriors)
-        ctx.mark_non_differentiable(*(extra for extra in (prediction, logits) if extra is not None))
-        return classification, likelihood, prediction, logits
+        shared = features.half_square[:, 0].clone() if logits is not None and log_var is None else None
+        ctx.mark_non_differentiable(*(extra for extra in (prediction, logits, shared) if extra is not None))
+        return classification, likelihood, prediction, logits, shared
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
@@ -142,27 +170,42 @@ class _FusedMixture(torch.autograd.Function):
 
 
 def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor | None, ...]:
-    """Return the gradients of `_FusedMixture.forward`'s inputs."""
+    """Return the gradients of `_FusedMixture.forward`'s inputs.
+
+    Everything is a sum Σ H_nk log p(z_n, k) with constants H: p_k of the classes that are not y; the true class with the margin's
+    factor and the component term; and the bound, everywhere.
+    """
     options: MixtureOptions = ctx.options
-    centred, half_square, y, means, log_var, log_prior, centre, offset, pulled, own_joint, others, *kept = (
-        ctx.saved_tensors
-    )
+    centred, half_square, y, means, log_var, log_prior, centre, behind, own_joint, others, *kept = ctx.saved_tensors
     features = Features(centred, 1 if log_var is None else log_var.shape[1], PRODUCTS[options.matmul], half_square)
-    num_blocks = -(-means.shape[0] // ctx.size)
+    num_classes = means.shape[0]
+    num_blocks = -(-num_classes // ctx.size)
     log_sums, posteriors = kept[:num_blocks], kept[num_blocks:]
     negligible = smallest_useful(means.dtype)
 
-    # The normaliser includes the margin; 1 − p_y does not cancel.
-    log_normaliser = torch.logaddexp(others, own_joint)
-    pull = hardshrink(by_loss * torch.sigmoid(others - own_joint), negligible)
+    all_others = by_loss * torch.sigmoid(behind)  # 1 − p_y, which does not cancel
+    pull = hardshrink(all_others, negligible)
+    by_own, rows = pull * (-1 - options.factor), pull * -options.factor
+    by_bound: Tensor | None = None  # of each class
+    if not options.bound:
+        by_own.sub_(by_likelihood, alpha=options.weight)
+        rows.sub_(by_likelihood, alpha=options.weight)
+    elif options.weight:
+        by_bound = by_likelihood * (-2 * options.weight)
+        rows += by_bound
+    # Where the bound acts on every sample, it is what tiny posteriors are added to, and none stays denormal.
+    everywhere = (by_bound / num_classes)[:, None] if by_bound is not None and bool(by_bound.all()) else None
     into = Gradients(
         torch.empty_like(features.z),
-        torch.empty_like(features.half_square),
+        rows[:, None] if log_var is None else torch.empty_like(features.half_square),
         torch.empty_like(means, memory_format=torch.contiguous_format),
         None if log_var is None else torch.empty_like(log_var, memory_format=torch.contiguous_format),
     )
-    by_log_prior = torch.empty_like(log_prior)
-    by_bound = by_likelihood.sum() * -2
+    by_log_prior = None if log_prior is None else torch.empty_like(log_prior)
+    extra = None  # what the margin puts on the true class's distance, and not on its determinant
+    if options.factor and log_var is not None:
+        extra = means.new_zeros(num_classes).index_add_(0, y, pull, alpha=options.factor)
+
     again = [ctx.only_block] if ctx.only_block else blocks(means, log_var, log_prior, centre, y, ctx.size)
     for number, block in enumerate(again):
         posterior = (
@@ -170,40 +213,59 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
             if posteriors
             else _others(features.log_joint(block, _place(None, block, features.z)), block)
         )
-        share = (log_sums[number] - log_normaliser).exp_().mul_(by_loss)
-        h = posterior * share[:, None]
-        torch.hardshrink(h, negligible, out=h)  # 0 for the true class, too, which comes below
-        sums = by_log_prior[block.part] = h.sum(0)
-        if options.bound:  # Σ_k p_k (2 d_k + log|Λ_k|) with p_k held constant
-            prior = block.log_prior.exp()
-            h.addr_(by_likelihood, prior, alpha=-2)
-            sums = sums + by_bound * prior
-        features.backward(h, sums[:, None], block, into)
+        share = all_others
+        if num_blocks > 1:  # of the normaliser, which has the margin in it
+            share = (log_sums[number] - torch.logaddexp(others, own_joint)).exp_().mul_(by_loss)
+        if everywhere is not None and block.log_prior is None:
+            h = torch.addcmul(everywhere, posterior, share[:, None])
+        else:
+            h = posterior * share[:, None]
+            torch.hardshrink(h, negligible, out=h)
+            if by_log_prior is not None:  # of the cross entropy alone
+                by_log_prior[block.part] = h.sum(0)
+            if by_bound is not None:
+                h.addr_(by_bound, _prior(block, num_classes))
+        block.add_own(h, by_own)
+        sums = h.sum(0)
+        features.backward(h, sums, sums if extra is None else sums + extra[block.part], block, into)
     grad_z = into.linear.addcmul_(features.z, into.square, value=-1)
-
-    # The true class: its distance d counts −(1 + α) d in the cross entropy, and d in the component term.
-    component = torch.zeros_like(by_likelihood) if options.bound else by_likelihood
-    by_distance = (pull * (1 + options.factor) + component)[:, None]
-    push = by_distance * pulled
-    grad_z += push
-    into.means.index_add_(0, y, push, alpha=-1)
-    if into.log_var is not None:
-        by_log_det, half = (pull + component)[:, None], push * offset
-        if features.width == 1:
-            by_log_det, half = by_log_det * means.shape[1], half.sum(1, keepdim=True)
-        own = (by_log_det - half).mul_(0.5)
-        into.log_var.index_add_(0, y, own)
-    return grad_z, None, into.means, into.log_var, by_log_prior.index_add_(0, y, pull, alpha=-1), None
+    if by_log_prior is not None:
+        by_log_prior.index_add_(0, y, pull, alpha=-1)
+    return grad_z, None, into.means, into.log_var, by_log_prior, None
 
 
-def _centre(features: Features, own_means: Tensor) -> Tensor | None:
+def _bound(joint: Tensor, block: Block, num_classes: int) -> Tensor:
+    """Return −Σ_k p_k (log p(z, k) − log p_k) (N,) over a block's classes."""
+    if block.log_prior is None:
+        return joint.sum(1).mul_(-1 / num_classes)
+    prior = _prior(block, num_classes)
+    return torch.mv(joint, prior).neg_().add_(prior.dot(block.log_prior))
+
+
+def _prior(block: Block, num_classes: int) -> Tensor:
+    """Return p(k) (B,) of a block's classes."""
+    return (
+        block.means.new_full(block.means.shape[:1], 1 / num_classes)
+        if block.log_prior is None
+        else block.log_prior.exp()
+    )
+
+
+def _centre(features: Features, means: Tensor, y: Tensor, own_distance: Tensor | None) -> Tensor | None:
     """Return the point (D,) to put the origin at, or None where it is good as it is.
 
     Distances do not depend on it; their expansion is accurate if it lies near the means, wherever an outlier of z lies. An origin as
     near as most features' own spread costs a factor of two in rounding, and saves a copy of the means.
     """
-    centre = own_means.sum(0) / max(len(own_means), 1)
-    if centre.is_cuda or len(own_means) == 0:  # asking would wait for the GPU
+    ask = len(y) > 0 and not means.is_cuda  # a GPU would be waited for
+    if (
+        ask
+        and own_distance is not None
+        and max(map(float, (features.half_square.amax(), own_distance.amax()))) <= _NEAR
+    ):
+        return None
+    centre = means.index_select(0, y).sum(0) / max(len(y), 1)
+    if not ask:
         return centre
     near = centre.dot(centre) <= features.half_square.sum(1).median()
     return None if bool(near) else centre
@@ -219,7 +281,7 @@ def _others(joint: Tensor, block: Block) -> Tensor:
 
     A row whose true class is alone in its block has a softmax of 1 there, and a log-sum low enough to make it 0 among all blocks.
     """
-    joint[block.rows, block.columns] = torch.finfo(joint.dtype).min
+    block.fill_own(joint, torch.finfo(joint.dtype).min)
     return joint.softmax(1)
 
 
@@ -229,11 +291,12 @@ def _larger(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tupl
 
 
 def fused_mixture(
-    z: Tensor, y: Tensor, means: Tensor, log_var: Tensor | None, log_prior: Tensor, options: MixtureOptions
+    z: Tensor, y: Tensor, means: Tensor, log_var: Tensor | None, log_prior: Tensor | None, options: MixtureOptions
 ) -> MixtureTerms:
     """Return the per-sample terms of a Gaussian mixture with margin; see `drumlin.functional.mixture_terms` for the formulas.
 
     `z`, `means`, `log_var`, `log_prior` must share one dtype, float32 or float64. Gradients exist once, not twice.
     """
     with full_precision(z.device):
-        return MixtureTerms(*_FusedMixture.apply(z, y, means, log_var, log_prior, options))
+        constant = log_constant(means.shape[1]) + (math.log(means.shape[0]) if log_prior is None else 0)
+        return MixtureTerms(*_FusedMixture.apply(z, y, means, log_var, log_prior, options), constant)

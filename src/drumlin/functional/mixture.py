@@ -80,6 +80,7 @@ def mixture_terms(
     margin: float = 0.0,
     margin_kind: str = "adaptive",
     likelihood: str = "mixture_bound",
+    likelihood_weight: float = 1.0,
     class_chunk: int | None = None,
     matmul: str = "float32",
 ) -> MixtureTerms:
@@ -96,6 +97,7 @@ def mixture_terms(
         margin: α or m, at least 0.
         margin_kind: "adaptive" or "constant".
         likelihood: "mixture_bound" or "component".
+        likelihood_weight: a factor on the likelihood term.
         class_chunk: classes a chunk; then nothing of size (N, K) exists and `logits` is None.
 
     Raises:
@@ -124,13 +126,14 @@ def mixture_terms(
         factor=margin if adaptive else 0.0,
         shift=0.0 if adaptive else margin,
         bound=likelihood == "mixture_bound",
+        weight=likelihood_weight,
         class_chunk=class_chunk,
         matmul=matmul,
     )
     dtype = compute_dtype(z, means)
     z, means = z.to(dtype), means.to(dtype)
-    log_prior = _uniform_log_prior(means) if log_prior is None else log_prior.to(dtype)
-    return fused_mixture(z, y, means, None if log_var is None else log_var.to(dtype), log_prior, options)
+    log_var, log_prior = (None if values is None else values.to(dtype) for values in (log_var, log_prior))
+    return fused_mixture(z, y, means, log_var, log_prior, options)
 
 
 def lgm_loss(
