@@ -8,9 +8,8 @@ instead of kept, and nothing of size (N, K) ever exists.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,59 +21,17 @@ from drumlin.functional._blocks import (
     Gradients,
     blocks,
     log_constant,
-    log_determinant,
     own_terms,
     squared_norms,
 )
 from drumlin.functional._numerics import first_maximum, full_precision, smallest_useful
 from drumlin.functional._products import PRODUCTS
+from drumlin.functional._terms import MixtureOptions, MixtureTerms
 
 _CACHE_BLOCK = 1024
 """Classes a block on a CPU: at D=512, 2 MiB of means in float32."""
 _NEAR = 512.0
 """Nats. Expanded distances of features and own means this near the origin err by about 3e-5 nats in float32."""
-
-
-@dataclass(frozen=True)
-class MixtureOptions:
-    """What the fused loss needs beside tensors: margins α (a factor) and m (nats), the likelihood term and its weight, chunk and
-    precision.
-    """
-
-    factor: float
-    shift: float
-    bound: bool
-    weight: float
-    class_chunk: int | None
-    matmul: str
-
-
-class MixtureTerms(NamedTuple):
-    """Per-sample results: cross entropy (N,), weighted likelihood term (N,), and either a running prediction (N,), or what logits are
-    made of: `joint` (N, K), and what a sample's classes share: ½ z² (N,), None where it is in `joint`, and a constant.
-    """
-
-    classification: Tensor
-    likelihood: Tensor
-    running_prediction: Tensor | None
-    joint: Tensor | None
-    half_square: Tensor | None
-    constant: float
-
-    @property
-    def logits(self) -> Tensor | None:
-        """log p(z, k) (N, K), without margin, detached; None where they never were. They are made when asked for."""
-        if self.joint is None:
-            return None
-        return self.joint - (self.constant if self.half_square is None else (self.half_square + self.constant)[:, None])
-
-    @property
-    def prediction(self) -> Tensor:
-        """The most probable class (N,), without margin; it is found when asked for."""
-        if self.running_prediction is not None:
-            return self.running_prediction
-        assert self.joint is not None
-        return self.joint.argmax(1)
 
 
 class _FusedMixture(torch.autograd.Function):
@@ -299,4 +256,7 @@ def fused_mixture(
     """
     with full_precision(z.device):
         constant = log_constant(means.shape[1]) + (math.log(means.shape[0]) if log_prior is None else 0)
-        return MixtureTerms(*_FusedMixture.apply(z, y, means, log_var, log_prior, options), constant)
+        classification, likelihood, prediction, joint, half_square = _FusedMixture.apply(
+            z, y, means, log_var, log_prior, options
+        )
+    return MixtureTerms(classification, likelihood, prediction, joint, half_square, constant)

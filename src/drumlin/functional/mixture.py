@@ -13,9 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from drumlin.functional._blocks import log_constant, log_determinant
-from drumlin.functional._fused import MixtureOptions, MixtureTerms, fused_mixture
+from drumlin.functional._fused import fused_mixture
 from drumlin.functional._numerics import compute_dtype, zero_tiny_gradients
 from drumlin.functional._products import PRODUCTS
+from drumlin.functional._terms import MixtureOptions, MixtureTerms
 
 
 def _uniform_log_prior(means: Tensor) -> Tensor:
