@@ -7,7 +7,18 @@ from torch import nn
 from drumlin.detectors import ComponentLikelihood, MixtureDensity
 from drumlin.detectors.component_likelihood import negative_class_likelihood
 from drumlin.features import FeatureSet
-from drumlin.heads import GaussianMixtureHead, Head, SoftmaxHead
+from drumlin.heads import (
+    CenterHead,
+    ContrastiveCenterHead,
+    GaussianMixtureHead,
+    Head,
+    IsotropicHead,
+    LSoftmaxHead,
+    MaxMahalanobisHead,
+    MetricHead,
+    ReverseCrossEntropyHead,
+    SoftmaxHead,
+)
 
 
 class UnknownHead(Head):
@@ -69,6 +80,39 @@ def test_softmax_is_the_negative_logit(softmax, sample):
     score = ComponentLikelihood().fit(f, head=softmax).score(f, y)
     expected = [-(softmax.linear.weight[k] @ z + softmax.linear.bias[k]).item() for z, k in zip(f.z, y, strict=True)]
     torch.testing.assert_close(score, torch.tensor(expected))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        CenterHead(4, 3),
+        CenterHead(4, 3, update="gradient"),
+        ContrastiveCenterHead(4, 3),
+        MaxMahalanobisHead(4, 3),
+        MetricHead(4, 3, softmax_weight=0.0),
+    ],
+    ids=["center", "center by gradient", "contrastive-center", "max-mahalanobis", "triplet alone"],
+)
+def test_heads_with_a_point_a_class_score_half_its_squared_distance(head, sample):
+    with torch.no_grad():
+        head.class_means.copy_(torch.randn(3, 4, generator=torch.Generator().manual_seed(3)))
+    f = sample(head, n=9)
+    y = torch.arange(9) % 3
+    score = ComponentLikelihood().fit(f, head=head).score(f, y)
+    expected = [
+        0.5 * sum((a - b) ** 2 for a, b in zip(z, head.class_means[k].tolist(), strict=True))
+        for z, k in zip(f.z.tolist(), y.tolist(), strict=True)
+    ]
+    torch.testing.assert_close(score, torch.tensor(expected), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [IsotropicHead, LSoftmaxHead, ReverseCrossEntropyHead, MetricHead])
+def test_other_heads_score_the_negative_logit(kind, sample):
+    head = kind(4, 3)
+    f = sample(head, n=9)
+    y = torch.arange(9) % 3
+    score = ComponentLikelihood().fit(f, head=head).score(f, y)
+    torch.testing.assert_close(score, -f.logits[torch.arange(9), y], rtol=1e-5, atol=1e-6)
 
 
 def test_small_distances_far_from_the_origin_are_exact():

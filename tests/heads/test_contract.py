@@ -1,35 +1,113 @@
-"""What every head must do. A new head joins by one line in HEADS."""
+"""What every head must do. A new head joins by one line in HEADS, which says where it differs."""
 
 import copy
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from drumlin.heads import GaussianMixtureHead, Head, HeadOutput, SoftmaxHead, create_head
+from drumlin.heads import (
+    CenterHead,
+    ContrastiveCenterHead,
+    GaussianMixtureHead,
+    Head,
+    HeadOutput,
+    IsotropicHead,
+    LSoftmaxHead,
+    MaxMahalanobisHead,
+    MetricHead,
+    ReverseCrossEntropyHead,
+    SoftmaxHead,
+    create_head,
+)
 from drumlin.settings.heads import HEADS as SETTINGS
-from drumlin.settings.heads import GaussianMixtureSettings, head_settings
+from drumlin.settings.heads import head_settings
 
+
+@dataclasses.dataclass(frozen=True)
+class Contract:
+    """A head's constructor, and what is true of this head but not of every one."""
+
+    make: Callable[..., Head]
+    options: dict[str, object] = dataclasses.field(default_factory=dict)
+    """Options with which it is tested, other than the defaults."""
+    classification: bool = True
+    """Has a cross entropy among its terms."""
+    samples_alone: bool = True
+    """A sample's terms do not depend on the rest of its batch."""
+    rotation: bool = True
+    """Features and parameters rotated together: terms and logits stay."""
+    translation: bool = True
+    """Features and class points moved together, a bias making up for it: terms and logits stay."""
+    settings: dict[str, object] = dataclasses.field(default_factory=dict)
+    """Settings other than the defaults."""
+    ramp: dict[str, object] = dataclasses.field(default_factory=dict)
+    """Options with which a warm-up, an annealing or moving buffers make the second step differ from the first."""
+
+
+_MIXTURE = {"margin": 0.25, "min_var": 0.5, "class_chunk": 2, "warmup_steps": 3, "learned_prior": True}
+_ANNEALED = {"beta": 4.0, "gamma": 0.1, "power": 3.0}
 HEADS = {
-    "softmax": SoftmaxHead,
-    "gm": GaussianMixtureHead.gm,
-    "lgm": GaussianMixtureHead.lgm,
+    "softmax": Contract(SoftmaxHead, settings={"label_smoothing": 0.1, "bias": False}),
+    "l-softmax": Contract(
+        LSoftmaxHead, {"beta": 1.0}, translation=False, settings={"margin": 3, **_ANNEALED}, ramp=_ANNEALED
+    ),
+    "center": Contract(
+        CenterHead,
+        settings={"center_weight": 0.5, "update": "gradient", "center_rate": 0.25},
+        ramp={"center_weight": 1.0},
+    ),
+    "contrastive-center": Contract(ContrastiveCenterHead, settings={"weight": 0.5, "delta": 2.0}),
+    "isotropic": Contract(IsotropicHead, samples_alone=False, settings={"weight": 0.5}),
+    "rce": Contract(ReverseCrossEntropyHead),
+    "max-mahalanobis": Contract(MaxMahalanobisHead, {"norm": 2.0}, settings={"norm": 3.0}),
+    "triplet": Contract(
+        MetricHead, samples_alone=False, settings={"margin": 2.0, "mining": "hard", "softmax_weight": 3.0}
+    ),
+    "contrastive": Contract(
+        functools.partial(MetricHead, loss="contrastive"),
+        samples_alone=False,
+        settings={"margin": 2.0, "softmax_weight": 3.0},
+    ),
+    "gm": Contract(GaussianMixtureHead.gm, settings=_MIXTURE, ramp={"warmup_steps": 5}),
+    "lgm": Contract(GaussianMixtureHead.lgm, rotation=False, settings=_MIXTURE, ramp={"warmup_steps": 5}),
 }
+_ALONE = {"softmax_weight": 0.0, "margin": 9.0}
+VARIANTS = {
+    "center by gradient": Contract(CenterHead, {"update": "gradient"}),
+    "triplet alone": Contract(MetricHead, _ALONE, classification=False, samples_alone=False),
+    "contrastive alone": Contract(
+        MetricHead, {"loss": "contrastive", **_ALONE}, classification=False, samples_alone=False
+    ),
+}
+"""Heads that an option makes work in another way."""
 D, K, N = 4, 3, 7
 
 
-@pytest.fixture(params=HEADS)
-def make(request):
+@pytest.fixture(params=[*HEADS, *VARIANTS])
+def contract(request):
+    return (HEADS | VARIANTS)[request.param]
+
+
+@pytest.fixture
+def make(contract):
     """A head's constructor, whose parameters are then drawn at random (biases and log-variances are zero at the start)."""
 
     def build(in_features=D, num_classes=K, **options):
         torch.manual_seed(0)
-        head = HEADS[request.param](in_features, num_classes, **options)
+        head = contract.make(in_features, num_classes, **contract.options | options)
         for parameter in head.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
         return head
 
     return build
+
+
+def once(head, z, y):
+    """What a head says, asked of a copy: in training mode a call may count a step, or move a buffer."""
+    return copy.deepcopy(head)(z, y)
 
 
 @pytest.fixture
@@ -66,13 +144,13 @@ def test_logits_do_not_depend_on_the_rest_of_the_batch(make, z):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_output(make, z, y, training):
+def test_output(contract, make, z, y, training):
     head = make().train(training)
+    logits = head.logits(z)
     out = head(z, y)
     assert isinstance(out, HeadOutput)
-    assert "classification" in out.terms
+    assert ("classification" in out.terms) == contract.classification
     assert all(term.shape == (N,) and term.dtype == torch.float32 for term in out.terms.values())
-    logits = head.logits(z)
     assert out.prediction.tolist() == logits.argmax(1).tolist()
     if out.logits is not None:
         torch.testing.assert_close(out.logits, logits)
@@ -87,22 +165,26 @@ def test_loss_is_the_reduced_sum_of_terms(make, z, y, reduction, reduce):
 
 
 def test_each_class_is_learned_from_its_samples(make, z):
-    """A step of descent on features and parameters raises p(k|z), for every k, the last included."""
+    """A step of descent on features and parameters, or of running means, raises p(k|z), for every k, the last included."""
     for k in range(K):
         head, x = make(), z.clone().requires_grad_()
         before = head.logits(x).log_softmax(1)[:, k].mean()
-        head(x, torch.full((N,), k)).terms["classification"].mean().backward()
+        out = head(x, torch.full((N,), k))
+        out.terms.get("classification", out.loss).mean().backward()
         with torch.no_grad():
             x -= 0.01 * x.grad
             for parameter in head.parameters():
-                parameter -= 0.01 * parameter.grad
+                if parameter.grad is not None:  # centers are not in this term
+                    parameter -= 0.01 * parameter.grad
             assert head.logits(x).log_softmax(1)[:, k].mean() > before
 
 
 def test_every_parameter_has_a_finite_gradient(make, z, y):
-    """Also of a class that does not occur."""
+    """Features too; also of a class that does not occur."""
     head = make(num_classes=K + 1)
-    head(z, y).loss.backward()
+    head(z.requires_grad_(), y).loss.backward()
+    assert z.grad.isfinite().all()
+    assert z.grad.any(1).all()
     for name, parameter in head.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -115,7 +197,7 @@ def test_gradcheck(make, y):
 
     def terms(z, *values):
         given = dict(zip(parameters, values, strict=True))
-        return tuple(torch.func.functional_call(head, given, (z, y)).terms.values())
+        return tuple(torch.func.functional_call(copy.deepcopy(head), given, (z, y)).terms.values())
 
     values = [p.detach().clone().requires_grad_() for p in parameters.values()]
     assert torch.autograd.gradcheck(terms, [x, *values])
@@ -132,35 +214,46 @@ def test_bfloat16_features_and_autocast_give_float32(make, z, y):
     half = z.bfloat16()
     for x in (half, half.float()):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            inside, logits = head(x, y), head(x)
+            inside, logits = once(head, x, y), head(x)
         assert inside.loss.dtype == logits.dtype == torch.float32
-        assert torch.equal(inside.loss, head(half.float(), y).loss)
+        assert torch.equal(inside.loss, once(head, half.float(), y).loss)
         assert torch.equal(logits, head(half.float()))
 
 
 def test_parameters_are_neither_cast_nor_moved(make, z, y):
     head = make()
-    before = {name: (p.data_ptr(), p.dtype) for name, p in head.named_parameters()}
+    z.requires_grad_()
+    before = {name: (p.data_ptr(), p.dtype) for name, p in head.state_dict(keep_vars=True).items()}
     head(z.bfloat16(), y).loss.backward()
     head(z.double())
-    assert before == {name: (p.data_ptr(), p.dtype) for name, p in head.named_parameters()}
+    assert before == {name: (p.data_ptr(), p.dtype) for name, p in head.state_dict(keep_vars=True).items()}
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_samples(make, n):
     head = make(reduction="sum")
-    out = head(torch.zeros(n, D), torch.zeros(n, dtype=torch.int64))
-    assert all(term.shape == (n,) for term in out.terms.values())
-    assert out.prediction.shape == (n,)
-    out.loss.backward()
-    for parameter in head.parameters():
-        assert parameter.grad.isfinite().all()
-        assert n or not parameter.grad.any()
+    for x in (torch.zeros(n, D), torch.ones(n, D)):
+        x.requires_grad_()
+        head.zero_grad()
+        out = head(x, torch.zeros(n, dtype=torch.int64))
+        assert all(term.shape == (n,) for term in out.terms.values())
+        assert out.loss.isfinite()
+        assert out.prediction.shape == (n,)
+        out.loss.backward()
+        assert x.grad.isfinite().all()
+        for parameter in head.parameters():
+            assert parameter.grad.isfinite().all()
+            assert n or not parameter.grad.any()
 
 
 def test_two_classes_and_one_dimension(make):
     out = make(1, 2)(torch.tensor([[0.5], [-0.5]]), torch.tensor([0, 1]))
     assert out.loss.isfinite()
+
+
+def test_class_means_are_detached_points_of_feature_space(make):
+    means = make().class_means
+    assert means is None or (means.shape == (K, D) and not means.requires_grad)
 
 
 def test_param_groups_hold_every_parameter_once(make):
@@ -169,46 +262,124 @@ def test_param_groups_hold_every_parameter_once(make):
     held = [id(p) for group in groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in head.parameters())
     assert all(group["params"] for group in groups)
-    torch.optim.SGD(groups, lr=1.0)
+    network = torch.nn.Linear(1, D)  # without which there may be nothing to optimise
+    torch.optim.SGD([*groups, {"params": network.parameters()}], lr=1.0)
 
 
-def test_state_round_trip(make, z, y):
-    head = make()
-    head(z, y)
-    other = make()
+def test_state_round_trip_in_the_middle_of_training(contract, make, z, y):
+    """Of whatever has a warm-up or an annealing: two steps, saved and loaded, then the same two more."""
+    head, other = make(**contract.ramp), make(**contract.ramp)
     torch.manual_seed(5)
     for parameter in other.parameters():
         torch.nn.init.normal_(parameter)
+    losses = [head(z, y).loss for _ in range(2)]
+    assert not contract.ramp or not torch.equal(*losses)
     other.load_state_dict(copy.deepcopy(head.state_dict()))
-    assert torch.equal(other(z, y).loss, head(z, y).loss)
+    for _ in range(2):
+        assert torch.equal(other(z, y).loss, head(z, y).loss)
     assert torch.equal(other(z), head(z))
+    assert all(torch.equal(a, b) for a, b in zip(head.state_dict().values(), other.state_dict().values(), strict=True))
 
 
-def test_deepcopy_is_independent(make, z, y):
+@pytest.mark.parametrize("sizes", [(D, K + 1), (D + 1, K)], ids=["K", "D"])
+def test_a_state_of_another_size_is_refused(make, sizes):
+    with pytest.raises(RuntimeError, match=r"size mismatch for .*: copying a param with shape torch\.Size"):
+        make().load_state_dict(make(*sizes).state_dict())
+
+
+def test_deepcopy_is_independent(contract, make, z, y):
     head = make()
     other = copy.deepcopy(head)
     before = head.logits(z)
-    assert torch.equal(other(z, y).loss, head(z, y).loss)
+    assert torch.equal(once(other, z, y).loss, once(head, z, y).loss)
     with torch.no_grad():
-        for parameter in other.parameters():
-            parameter += torch.randn_like(parameter)
+        for tensor in (*other.parameters(), *other.buffers()):
+            tensor += torch.ones_like(tensor).cumsum(0)
     assert torch.equal(head.logits(z), before)
     assert not torch.equal(other.logits(z), before)
 
 
+def test_a_sample_does_not_depend_on_its_batch(contract, make, z, y):
+    """Terms equal those of N separate calls, but for losses of a batch."""
+    head = make()
+    whole = once(head, z, y).terms
+    single = [once(head, z[n : n + 1], y[n : n + 1]).terms for n in range(N)]
+    same = [torch.allclose(term, torch.cat([one[name] for one in single]), 1e-5, 1e-6) for name, term in whole.items()]
+    assert all(same) == contract.samples_alone
+
+
+def test_autocast_is_as_exact_as_float32(make, z, y):
+    """Terms and logits within 1e-5 of float64, the features' gradient within 1e-5 of its largest entry."""
+
+    def outcome(head, x, *, autocast):
+        x = x.clone().requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            out, logits = once(head, x, y), head(x)
+        out.loss.backward()
+        return [logits.detach(), *(term.detach() for term in out.terms.values()), x.grad]
+
+    inside = outcome(make(), z, autocast=True)
+    for value, exact in zip(inside, outcome(make().double(), z.double(), autocast=False), strict=True):
+        torch.testing.assert_close(value.double(), exact, rtol=1e-5, atol=1e-5 * float(exact.abs().max()))
+
+
+def outcomes(head, z, y):
+    return [once(head, z, y).loss, *once(head, z, y).terms.values(), head.logits(z)]
+
+
+def class_tensors(head):
+    """Parameters and buffers with a row a class."""
+    return [t for t in head.state_dict().values() if t.shape[:1] == (K,)]
+
+
+def test_classes_have_no_order(make, z, y):
+    """Renaming classes renames the columns of logits, and nothing else."""
+    head, order = make().double(), torch.tensor([1, 2, 0])
+    *terms, logits = outcomes(head, z.double(), y)
+    for tensor in class_tensors(head):
+        tensor.copy_(tensor[order].clone())
+    *renamed, columns = outcomes(head, z.double(), order.argsort()[y])
+    torch.testing.assert_close(renamed, terms)
+    torch.testing.assert_close(columns, logits[:, order])
+
+
+def test_rotation(contract, make, z, y):
+    head = make().double()
+    rotation = torch.linalg.qr(torch.randn(D, D, dtype=torch.float64)).Q
+    before = outcomes(head, z.double(), y)
+    for tensor in class_tensors(head):
+        if tensor.shape == (K, D):
+            tensor.copy_(tensor @ rotation)
+    after = outcomes(head, z.double() @ rotation, y)
+    assert all(torch.allclose(a, b) for a, b in zip(before, after, strict=True)) == contract.rotation
+
+
+def test_translation(contract, make, z, y):
+    head, shift = make().double(), torch.linspace(-1, 2, D, dtype=torch.float64)
+    before = outcomes(head, z.double(), y)
+    state = head.state_dict()
+    for name, tensor in state.items():
+        if name == "linear.bias":
+            tensor -= state["linear.weight"] @ shift
+        elif tensor.shape == (K, D) and name not in ("linear.weight", "log_var"):
+            tensor += shift
+    after = outcomes(head, z.double() + shift, y)
+    assert all(torch.allclose(a, b) for a, b in zip(before, after, strict=True)) == contract.translation
+
+
 def test_class_weights(make, z, y):
     head = make()
-    plain, logits = head(z, y), head(z)
+    plain, logits = once(head, z, y), head(z)
     weights = torch.tensor([1.0, 0.25, 4.0])
     head.set_class_weights(weights)
-    out = head(z, y)
+    out = once(head, z, y)
     for name, term in plain.terms.items():
         torch.testing.assert_close(out.terms[name], term * weights[y])
     torch.testing.assert_close(out.loss, (sum(plain.terms.values()) * weights[y]).mean())
     assert torch.equal(head(z), logits)
     assert "class_weights" not in head.state_dict()
     head.set_class_weights(None)
-    assert torch.equal(head(z, y).loss, plain.loss)
+    assert torch.equal(once(head, z, y).loss, plain.loss)
 
 
 @pytest.mark.parametrize(
@@ -266,18 +437,32 @@ def test_features_that_are_not_finite_give_a_loss_that_is_not(make, z, y):
         assert not make(reduction="sum")(z, y).loss.isfinite()
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+def test_every_head_is_here():
+    assert set(SETTINGS) == set(HEADS)
+
+
+@pytest.mark.parametrize("name", HEADS)
 def test_created_from_its_settings_alone(name):
     """Every setting arrives in the head, under its own name."""
-    settings = head_settings(name)
-    if isinstance(settings, GaussianMixtureSettings):
-        settings = dataclasses.replace(settings, warmup_steps=3, margin=0.25, min_var=0.5, class_chunk=2)
+    settings = head_settings(name, **HEADS[name].settings)
     head = create_head(settings, D, K)
     assert (head.in_features, head.num_classes) == (D, K)
+    assert type(head) is type(HEADS[name].make(D, K))
     for field in dataclasses.fields(settings):
         if hasattr(head, field.name):
             assert getattr(head, field.name) == getattr(settings, field.name), field.name
-    assert set(SETTINGS) == set(HEADS), "a head is in both lists or in neither"
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_settings_have_the_defaults_of_the_head(name):
+    """None stands for what follows from the length of the training."""
+    settings, head = head_settings(name), HEADS[name].make(D, K)
+    for field in dataclasses.fields(settings):
+        given = getattr(settings, field.name)
+        if given is not None and hasattr(head, field.name):
+            assert getattr(head, field.name) == given, field.name
+    created = create_head(settings, D, K)
+    assert repr(created) == repr(head)
 
 
 def test_created_with_its_options():

@@ -1,9 +1,12 @@
+import dataclasses
 import math
 
 import pytest
 import torch
 
 from drumlin.heads import SoftmaxHead
+from drumlin.settings.heads import HEADS
+from reference import linear as reference
 
 
 def hand_head(**options):
@@ -35,6 +38,22 @@ def test_label_smoothing_by_hand():
     for training in (True, False):
         loss = head.train(training)(z, torch.tensor([0])).loss
         assert loss.item() == pytest.approx(0.8 * math.log(2) + 0.2 * math.log(4))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("k", [2, 5])
+def test_equals_the_reference(k, smoothing):
+    torch.manual_seed(0)
+    head, z = SoftmaxHead(4, k, label_smoothing=smoothing).double(), torch.randn(k, 4, dtype=torch.float64)
+    y = torch.arange(k)
+    expected = reference.cross_entropy(head.logits(z), y, smoothing)
+    torch.testing.assert_close(head(z, y).terms["classification"], expected)
+
+
+def test_label_smoothing_exists_for_softmax_alone():
+    """With a margin it is not defined."""
+    names = {name: {field.name for field in dataclasses.fields(kind)} for name, kind in HEADS.items()}
+    assert [name for name, fields in names.items() if "label_smoothing" in fields] == ["softmax"]
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, 1.5, math.nan])

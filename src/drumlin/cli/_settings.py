@@ -11,13 +11,17 @@ from drumlin.cli._tables import table
 def show_settings(settings: Any, *, prefix: str) -> str:
     """Return a settings object's docstring and a line for each field: flag and default.
 
-    >>> from drumlin.settings.heads import head_settings
-    >>> print(show_settings(head_settings("softmax"), prefix="--head."))
-    A linear layer under softmax cross entropy (L eq. 1-2).
+    >>> @dataclasses.dataclass
+    ... class Lamp:
+    ...     "A light."
+    ...     low_power: bool = True
+    ...     colour: str = "white"
+    >>> print(show_settings(Lamp(), prefix="--lamp."))
+    A light.
     <BLANKLINE>
-    flag                    default
-    --head.bias             True
-    --head.label-smoothing  0.0
+    flag              default
+    --lamp.low-power  True
+    --lamp.colour     white
     """
     rows = [[prefix + f.name.replace("_", "-"), getattr(settings, f.name)] for f in dataclasses.fields(settings)]
     about = (type(settings).__doc__ or "").splitlines()[0]

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from itertools import chain
 from typing import ClassVar, cast
 
 from torch import Tensor
 
 from drumlin.detectors.base import Detector
 from drumlin.features import FeatureSet
-from drumlin.heads import GaussianMixtureHead, Head, SoftmaxHead
+from drumlin.functional import center_loss
+from drumlin.heads import (
+    CenterHead,
+    ContrastiveCenterHead,
+    GaussianMixtureHead,
+    Head,
+    MaxMahalanobisHead,
+    MetricHead,
+)
+from drumlin.heads.linear import LinearHead
 
 
 @singledispatch
@@ -23,8 +33,14 @@ def negative_class_likelihood(head: Head, z: Tensor, y: Tensor) -> Tensor:
 
 
 @negative_class_likelihood.register
-def _(head: SoftmaxHead, z: Tensor, y: Tensor) -> Tensor:
+def _(head: LinearHead | MetricHead, z: Tensor, y: Tensor) -> Tensor:
+    # A metric loss alone has −½ ‖z − m_k‖² as logits.
     return -head.logits(z).gather(1, y[:, None]).squeeze(1)
+
+
+@negative_class_likelihood.register
+def _(head: CenterHead | ContrastiveCenterHead | MaxMahalanobisHead, z: Tensor, y: Tensor) -> Tensor:
+    return center_loss(z, y, head.class_means)
 
 
 @negative_class_likelihood.register
@@ -37,7 +53,8 @@ def _(head: GaussianMixtureHead, z: Tensor, y: Tensor) -> Tensor:
 class ComponentLikelihood(Detector):
     """Negative log-likelihood of z under one class, up to a constant: s = d_y + ½ log|Λ_y| for Gaussian mixtures.
 
-    d_y = ½ (z−μ_y)ᵀ Λ_y⁻¹ (z−μ_y). For softmax s = −(w_y·z + b_y). With Λ = I, s = −log of l_GM of the paper.
+    d_y = ½ (z−μ_y)ᵀ Λ_y⁻¹ (z−μ_y). With Λ = I, s = −log of l_GM of the paper. Of heads with a center a class, s = ½ ‖z−c_y‖²;
+    of those with a linear layer, such as softmax, s = −logit_y, −(w_y·z + b_y).
 
     >>> import torch
     >>> head, z = GaussianMixtureHead(2, 2), torch.tensor([[3.0, 4.0]])
@@ -62,5 +79,5 @@ class ComponentLikelihood(Detector):
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:
         head = cast(Head, self.head_)
-        device = next(head.parameters()).device
+        device = next(chain(head.parameters(), head.buffers())).device
         return negative_class_likelihood(head, features.z.to(device), y.to(device)).to(features.z.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any, Literal
@@ -27,15 +27,20 @@ class HeadOutput:
     Attributes:
         loss: the reduced sum of `terms`: a scalar, or (N,) where the reduction is "none".
         terms: name → (N,), each with its weight: `loss == reduce(sum(terms.values()))`.
-        logits: (N, K) without margin; None where they were never materialised. Detached where the loss is fused: differentiate
-            `head.logits(z)` instead.
-        running_prediction: (N,) or None where `prediction` follows from the logits.
     """
 
     loss: Tensor
     terms: dict[str, Tensor]
     running_prediction: Tensor | None
-    logits: Tensor | None
+    _logits: Tensor | Callable[[], Tensor | None] | None
+
+    @cached_property
+    def logits(self) -> Tensor | None:
+        """Logits (N, K) without margin, made when first asked for; None where they were never materialised.
+
+        Detached where the loss is fused: differentiate `head.logits(z)` instead.
+        """
+        return self._logits() if callable(self._logits) else self._logits
 
     @cached_property
     def prediction(self) -> Tensor:
@@ -75,13 +80,20 @@ class Head(nn.Module):
         self.reduction = reduction
         self.register_buffer("class_weights", None, persistent=False)
 
+    @property
+    def class_means(self) -> Tensor | None:
+        """The points of feature space (K, D) around which the head gathers its classes, detached; None where it has none."""
+        return None
+
     @abstractmethod
     def logits(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return logits (N, K) whose softmax is p(k|z): without label, without margin, differentiable."""
 
     @abstractmethod
-    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
-        """Return the weighted terms, each (N,), then None and logits (N, K), or a prediction (N,) and None."""
+    def _terms(
+        self, z: Tensor, y: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor | None, Tensor | Callable[[], Tensor | None] | None]:
+        """Return the weighted terms, each (N,), then None and logits (N, K), or what makes them; or a prediction (N,) and None."""
 
     def forward(self, z: Float[Tensor, "n d"], y: Int[Tensor, " n"] | None = None) -> HeadOutput | Tensor:
         """Return `HeadOutput` if labels are given, else the logits (N, K).
@@ -121,11 +133,20 @@ class Head(nn.Module):
 
         By default matrices decay and vectors (biases) do not.
         """
-        own = list(self.parameters())
-        return _groups(
-            {"params": [p for p in own if p.ndim > 1], "lr": lr, "weight_decay": weight_decay},
-            {"params": [p for p in own if p.ndim <= 1], "lr": lr, "weight_decay": 0.0},
-        )
+        return matrices_decay(self.parameters(), lr, weight_decay)
+
+    def finish(self, features: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Fit what can only be known once the network is trained; most heads have nothing of the kind and read nothing.
+
+        `drumlin train` calls it after the last step. In a training loop of your own do the same, in evaluation mode and before the
+        model is saved: `head.finish((network(x), y) for x, y in loader)`. On several processes each gives all samples.
+
+        Args:
+            features: batches of features (N, D) and labels (N,) of the whole training set, in any order, read once at most.
+
+        Raises:
+            ValueError: features that do not fit; a class without a sample where each needs one.
+        """
 
     def _check_features(self, z: Tensor) -> None:
         if z.ndim != 2 or z.shape[1] != self.in_features:
@@ -146,6 +167,15 @@ class Head(nn.Module):
     def extra_repr(self) -> str:
         """Return the sizes, for `repr`."""
         return f"in_features={self.in_features}, num_classes={self.num_classes}"
+
+
+def matrices_decay(parameters: Iterable[Tensor], lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Return groups for an optimiser in which matrices have weight decay and vectors (biases) have none."""
+    own = list(parameters)
+    return _groups(
+        {"params": [p for p in own if p.ndim > 1], "lr": lr, "weight_decay": weight_decay},
+        {"params": [p for p in own if p.ndim <= 1], "lr": lr, "weight_decay": 0.0},
+    )
 
 
 def _groups(*groups: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from drumlin.functional import gm_logits, gm_optimal_distance, mixture_terms
 from drumlin.functional._numerics import floor
+from drumlin.heads._checks import above, at_least, one_of
 from drumlin.heads.base import Head, Reduction, _groups
 from drumlin.settings.heads import Covariance, Likelihood, Margin, Matmul
 
@@ -83,15 +84,14 @@ class GaussianMixtureHead(Head):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(in_features, num_classes, reduction=reduction)
-        _one_of("covariance", covariance, get_args(Covariance))
-        _one_of("margin_kind", margin_kind, get_args(Margin))
-        _one_of("likelihood", likelihood, get_args(Likelihood))
-        _one_of("matmul", matmul, get_args(Matmul))
-        _at_least("margin", margin, 0)
-        _at_least("likelihood_weight", likelihood_weight, 0)
-        _at_least("warmup_steps", warmup_steps, 0)
-        if not (math.isfinite(min_var) and min_var > 0):
-            raise ValueError(f"min_var must be above 0, got {min_var}")
+        one_of("covariance", covariance, get_args(Covariance))
+        one_of("margin_kind", margin_kind, get_args(Margin))
+        one_of("likelihood", likelihood, get_args(Likelihood))
+        one_of("matmul", matmul, get_args(Matmul))
+        at_least("margin", margin, 0)
+        at_least("likelihood_weight", likelihood_weight, 0)
+        at_least("warmup_steps", warmup_steps, 0)
+        above("min_var", min_var, 0)
         if class_chunk is not None and not 1 <= class_chunk <= num_classes:
             raise ValueError(
                 f"class_chunk must lie in 1..{num_classes} (the number of classes) or be None, got {class_chunk}"
@@ -138,6 +138,11 @@ class GaussianMixtureHead(Head):
         for parameter in (self.log_var, self.prior_logits):
             if parameter is not None:
                 nn.init.zeros_(parameter)
+
+    @property
+    def class_means(self) -> Tensor:
+        """The means (K, D), detached."""
+        return self.means.detach()
 
     @property
     def variances(self) -> Tensor:
@@ -198,7 +203,7 @@ class GaussianMixtureHead(Head):
             {"params": slow, "lr": lr * _LOG_VAR_RATE, "weight_decay": 0.0},
         )
 
-    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
+    def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Callable[[], Tensor | None]]:
         ramp = self._advance_warmup() if self.training else 1.0
         terms = mixture_terms(
             z,
@@ -209,14 +214,12 @@ class GaussianMixtureHead(Head):
             margin=self.margin * ramp if self.training else 0.0,
             margin_kind=self.margin_kind,
             likelihood=self.likelihood,
+            likelihood_weight=self.likelihood_weight * ramp,
             class_chunk=self.class_chunk,
             matmul=self.matmul,
         )
-        weighted = {
-            "classification": terms.classification,
-            "likelihood": terms.likelihood * (self.likelihood_weight * ramp),
-        }
-        return weighted, terms.running_prediction, terms.logits
+        weighted = {"classification": terms.classification, "likelihood": terms.likelihood}
+        return weighted, terms.running_prediction, lambda: terms.logits
 
     def _advance_warmup(self) -> float:
         """Return the ramp's value for this step, 0 at the first and 1 from `warmup_steps` on, and count the step."""
@@ -256,16 +259,6 @@ class GaussianMixtureHead(Head):
             "matmul",
         )
         return ", ".join([super().extra_repr(), *(f"{name}={getattr(self, name)!r}" for name in shown)])
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-
-
-def _at_least(name: str, value: float, low: float) -> None:
-    if not (math.isfinite(value) and value >= low):
-        raise ValueError(f"{name} must be a finite number of at least {low}, got {value}")
 
 
 def _fixed_log_prior(prior: Tensor | str | None, num_classes: int) -> Tensor | None:

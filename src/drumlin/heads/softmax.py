@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from drumlin.functional import zero_tiny_gradients
-from drumlin.functional._numerics import compute_dtype
-from drumlin.heads.base import Head, Reduction
+from drumlin.heads.base import Reduction
+from drumlin.heads.linear import LinearHead
 
 
-class SoftmaxHead(Head):
+class SoftmaxHead(LinearHead):
     """A linear layer, logits z·w_k + b_k, under softmax cross entropy.
 
     Args:
@@ -24,11 +21,12 @@ class SoftmaxHead(Head):
     Raises:
         ValueError: an argument outside its range.
 
+    >>> import torch
     >>> head = SoftmaxHead(3, 2)
     >>> head(torch.zeros(4, 3), torch.tensor([0, 1, 0, 1])).terms["classification"].shape
     torch.Size([4])
 
-    Source: L eq. 1-2. Everything from the features on is computed in float32 (or the weights' float64), whatever autocast says.
+    Source: L eq. 1-2; label smoothing: C. Szegedy et al., Rethinking the Inception Architecture, CVPR 2016.
     """
 
     def __init__(
@@ -40,18 +38,10 @@ class SoftmaxHead(Head):
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__(in_features, num_classes, reduction=reduction)
+        super().__init__(in_features, num_classes, bias=bias, reduction=reduction)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")
         self.label_smoothing = label_smoothing
-        self.linear = nn.Linear(in_features, num_classes, bias=bias)
-
-    def logits(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
-        """Return z·w_k + b_k (N, K) in float32 or float64."""
-        with torch.autocast(device_type=z.device.type, enabled=False):
-            weight = self.linear.weight
-            out = nn.functional.linear(z.to(weight.dtype), weight, self.linear.bias)
-            return zero_tiny_gradients(out.to(compute_dtype(out)))
 
     def _terms(self, z: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
         logits = self.logits(z)

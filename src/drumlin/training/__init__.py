@@ -1,7 +1,8 @@
 """Training: settings in, a run's folder out."""
 
 from drumlin.training.distributed import first_process
-from drumlin.training.loop import TrainingError, train
+from drumlin.training.divergence import TrainingError
+from drumlin.training.loop import train
 from drumlin.training.progress import reporter
 from drumlin.training.runs import Run, read_config
 

@@ -25,15 +25,12 @@ from drumlin.settings.run import RunSettings
 from drumlin.training.checkpoints import CHECKPOINT, Progress, load_checkpoint, remove_partial, save_checkpoint
 from drumlin.training.claims import check_claim, claim
 from drumlin.training.distributed import Processes, processes, resolve_device
+from drumlin.training.divergence import check_finite, diverged
 from drumlin.training.optimizers import create_optimizer
 from drumlin.training.progress import Reporter, Silent
 from drumlin.training.resolution import check_augmentation, resolve, steps_per_epoch
 from drumlin.training.runs import Run, Split, load_for, normalisation
 from drumlin.training.schedules import rate_factor
-
-
-class TrainingError(ValueError):
-    """The loss, or what it led to, is no longer a finite number; the message says where, and what to try."""
 
 
 def train(
@@ -178,8 +175,16 @@ class _Loop:
                 self.reporter.epoch(history[-1])
         finally:
             self.reporter.close()
+        self._finish_head()
         if self.group.first:
             self.classifier.save(self.out)
+
+    @torch.no_grad()
+    def _finish_head(self) -> None:
+        """Let the head fit what it can only know at the end; most read no feature, and none is computed for them."""
+        with evaluation_mode(self.classifier):
+            batches = ((x.to(self.device), y.to(self.device)) for x, y in self.images.batches(500))
+            self.classifier.head.finish((self.classifier.features(x), y) for x, y in batches)
 
     def _log(self, history: list[dict[str, Any]]) -> None:
         if self.group.first and history:
@@ -207,7 +212,7 @@ class _Loop:
             self._set_rate(epoch * self.steps + index)
             output: HeadOutput = self.model(x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True))
             if not math.isfinite(output.loss.item()):
-                raise _diverged(output, epoch, index)
+                raise diverged(output, epoch, index, self.classifier.head)
             self.optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(output.loss)
             if training.grad_clip is not None:
@@ -217,7 +222,7 @@ class _Loop:
             seen += len(y) * self.group.world
             self.reporter.step()
         seconds = time.perf_counter() - begin
-        _check_finite(self.classifier, epoch)
+        check_finite(self.classifier, epoch)
         means = totals.means(self.group.sum)
         return {
             "epoch": epoch + 1,
@@ -272,23 +277,3 @@ class _Totals:
         values = torch.stack([*self._sums.values(), torch.tensor(self._count, dtype=self._dtype, device=self._device)])
         values = over_processes(values)
         return dict(zip(names, (values[:-1] / values[-1]).tolist(), strict=True))
-
-
-_ADVICE = "try a lower --optimizer.lr, --grad-clip 1, a longer warm-up of the head (--head.warmup-steps), or --precision float32"
-
-
-def _check_finite(classifier: Classifier, epoch: int) -> None:
-    """Refuse weights that the epoch's last step may have spoilt: no loss has seen them, and the checkpoint must not."""
-    bad = [name for name, value in classifier.state_dict().items() if not bool(value.isfinite().all())]
-    if bad:
-        raise TrainingError(
-            f"the model is no longer finite after the last step of epoch {epoch + 1} (first in {bad[0]}): {_ADVICE}"
-        )
-
-
-def _diverged(output: HeadOutput, epoch: int, index: int) -> TrainingError:
-    bad = [name for name, term in output.terms.items() if not bool(term.isfinite().all())]
-    return TrainingError(
-        f"the loss is {output.loss.item()} at step {index + 1} of epoch {epoch + 1}"
-        f" (term: {', '.join(bad) or 'their sum'}): {_ADVICE}"
-    )

@@ -13,14 +13,13 @@ from drumlin.settings.run import RunSettings
 
 _EPOCHS, _LEAST_STEPS = 12, 1500
 _BATCH, _STEPS_AN_EPOCH, _SMALLEST_BATCH = 128, 32, 8
-_WARMUP_SHARE = 0.25
 
 
 def resolve(settings: RunSettings, num_images: int, device: torch.device) -> RunSettings:
     """Return `settings` with every None and "auto" decided: two runs of equal resolved settings end alike.
 
     Batch: 128, or for few images the power of two that makes at least 32 steps an epoch, 8 at least. Epochs: 12, or as many as
-    make 1500 steps. Warm-up of a head: a quarter of the training. Augmentation: that of the data set. Precision: that of the device.
+    make 1500 steps. Warm-up and annealing of a head: as it says. Augmentation: that of the data set. Precision: that of the device.
 
     Args:
         settings: as the user gave them.
@@ -38,9 +37,7 @@ def resolve(settings: RunSettings, num_images: int, device: torch.device) -> Run
     epochs = training.epochs or max(_EPOCHS, math.ceil(_LEAST_STEPS / steps))
     precision = resolve_precision(training.precision, device)
     training = dataclasses.replace(training, epochs=epochs, batch_size=batch_size, precision=precision)  # type: ignore[arg-type]
-    if getattr(head, "warmup_steps", 0) is None:
-        head = dataclasses.replace(head, warmup_steps=round(steps * epochs * _WARMUP_SHARE))  # type: ignore[call-arg]
-    return dataclasses.replace(settings, data=data, head=head, training=training)
+    return dataclasses.replace(settings, data=data, head=head.resolved(steps * epochs), training=training)
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
