@@ -430,6 +430,26 @@ def test_refuses_labels(make, z, labels, message):
         make()(z, labels)
 
 
+def test_refuses_another_device(make, z, y):
+    head = make()
+    for given in ((), (y,)):
+        with pytest.raises(ValueError, match="z is on meta, the head on cpu: move one to the other"):
+            head(z.to("meta"), *given)
+    with pytest.raises(ValueError, match="y is on meta, z on cpu: move one to the other"):
+        head(z, y.to("meta"))
+
+
+def test_float16_and_features_that_are_not_contiguous(make, z, y):
+    head = make()
+    half = z.half()
+    out = once(head, half, y)
+    assert out.loss.dtype == torch.float32
+    torch.testing.assert_close(out.loss, once(head, half.float(), y).loss)
+    apart = torch.stack([z, z], 2)[..., 0]
+    assert not apart.is_contiguous()
+    torch.testing.assert_close(once(head, apart, y).loss, once(head, z, y).loss)
+
+
 def test_features_that_are_not_finite_give_a_loss_that_is_not(make, z, y):
     """No head hides them: training looks at the loss and stops."""
     for bad in (float("nan"), float("inf")):

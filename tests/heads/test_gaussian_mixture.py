@@ -269,3 +269,40 @@ def test_a_weight_from_one_half_on_is_fine_without_the_bound_or_with_variances()
     GaussianMixtureHead.lgm(D, K, likelihood_weight=0.7)
     GaussianMixtureHead(D, K, likelihood="component", likelihood_weight=0.7)
     GaussianMixtureHead(D, K, covariance="isotropic", likelihood_weight=0.7)
+
+
+def test_means_that_do_not_fit_say_how_much_they_take():
+    with pytest.raises(
+        ValueError, match=r"1000000000000 means of 1000 dimensions take 3,725,290\.3 GiB, more than there is"
+    ):
+        GaussianMixtureHead(1000, 10**12)
+
+
+def test_the_density_in_chunks_is_the_density(z):
+    torch.manual_seed(0)
+    whole = GaussianMixtureHead.lgm(D, K, prior="learned").double()
+    for parameter in whole.parameters():
+        torch.nn.init.normal_(parameter)
+    chunked = GaussianMixtureHead.lgm(D, K, prior="learned", class_chunk=2).double()
+    chunked.load_state_dict(whole.state_dict())
+    results = []
+    for head in (whole, chunked):
+        x = z.double().requires_grad_()
+        density = head.log_density(x)
+        results.append((density, *torch.autograd.grad(density.sum(), [x, *head.parameters()])))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_loss_goes_over_to_chunks_where_its_matrices_would_be_too_large(z, y, monkeypatch):
+    head = GaussianMixtureHead.gm(D, K)
+    dense = head(z, y)
+    monkeypatch.setattr("drumlin.functional.mixture._DENSE_BYTES", 2 * 4 * len(z) * K - 1)
+    monkeypatch.setattr("drumlin.functional.mixture._CHUNK_BYTES", 2 * 4 * len(z))
+    chunked = head(z, y)
+    assert dense.logits is not None
+    assert chunked.logits is None
+    assert chunked.prediction.tolist() == dense.prediction.tolist()
+    torch.testing.assert_close(chunked.loss, dense.loss)
+    monkeypatch.setattr("drumlin.functional.mixture._DENSE_BYTES", 2 * 4 * len(z) * K)
+    assert head(z, y).logits is not None

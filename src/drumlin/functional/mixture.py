@@ -11,12 +11,16 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from drumlin.functional._blocks import log_constant, log_determinant
 from drumlin.functional._fused import fused_mixture
 from drumlin.functional._numerics import compute_dtype, zero_tiny_gradients
 from drumlin.functional._products import PRODUCTS
 from drumlin.functional._terms import MixtureOptions, MixtureTerms
+
+_DENSE_BYTES = 1 << 30
+_CHUNK_BYTES = 1 << 26
 
 
 def _uniform_log_prior(means: Tensor) -> Tensor:
@@ -71,6 +75,53 @@ def gm_logits(
         return zero_tiny_gradients(product(logits, z, scaled.T))
 
 
+def gm_log_density(
+    z: Float[Tensor, "n d"],
+    means: Float[Tensor, "k d"],
+    log_var: Float[Tensor, "k _"] | None = None,
+    log_prior: Float[Tensor, " k"] | None = None,
+    *,
+    class_chunk: int | None = None,
+    matmul: str = "float32",
+) -> Float[Tensor, " n"]:
+    """Return log p(z) = log Σ_k p(k) N(z; μ_k, Λ_k), in nats.
+
+    With `class_chunk` nothing of size (N, K) is held, with or without gradients: a chunk's densities are made anew in the backward
+    pass. Twice differentiable without it.
+
+    Args:
+        z, means, log_var, log_prior, matmul: as in `gm_logits`.
+        class_chunk: classes a chunk, at least 1; None is all at once.
+
+    Raises:
+        ValueError: a chunk below 1.
+
+    >>> gm_log_density(torch.zeros(1, 2), torch.zeros(3, 2), class_chunk=2)  # one normal density: −log 2π
+    tensor([-1.8379])
+
+    Source: L eq. 4, T eq. 1.
+    """
+    _check_chunk(class_chunk)
+    if class_chunk is None or class_chunk >= means.shape[0]:
+        return gm_logits(z, means, log_var, log_prior, matmul=matmul).logsumexp(1)
+    log_prior = _uniform_log_prior(means) if log_prior is None else log_prior
+
+    def part(z: Tensor, means: Tensor, log_var: Tensor | None, log_prior: Tensor) -> Tensor:
+        return gm_logits(z, means, log_var, log_prior, matmul=matmul).logsumexp(1)
+
+    parts = []
+    for start in range(0, means.shape[0], class_chunk):
+        own = slice(start, start + class_chunk)
+        given = z, means[own], None if log_var is None else log_var[own], log_prior[own]
+        parts.append(checkpoint(part, *given, use_reentrant=False))
+    return torch.stack(parts).logsumexp(0)
+
+
+def _check_chunk(class_chunk: int | None) -> None:
+    if class_chunk is not None and class_chunk < 1:
+        raise ValueError(f"class_chunk must be at least 1, or None for all classes at once, got {class_chunk}")
+
+
 def mixture_terms(
     z: Float[Tensor, "n d"],
     y: Int[Tensor, " n"],
@@ -99,7 +150,8 @@ def mixture_terms(
         margin_kind: "adaptive" or "constant".
         likelihood: "mixture_bound" or "component".
         likelihood_weight: a factor on the likelihood term.
-        class_chunk: classes a chunk; then nothing of size (N, K) exists and `logits` is None.
+        class_chunk: classes a chunk; then nothing of size (N, K) exists and `logits` is None. None: all at once, unless logits and
+            posteriors would take more than 1 GiB; then chunks of 64 MiB.
 
     Raises:
         ValueError: an unknown word, or a chunk below 1.
@@ -120,21 +172,27 @@ def mixture_terms(
     ):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-    if class_chunk is not None and class_chunk < 1:
-        raise ValueError(f"class_chunk must be at least 1, or None for all classes at once, got {class_chunk}")
+    _check_chunk(class_chunk)
     adaptive = margin_kind == "adaptive"
     options = MixtureOptions(
         factor=margin if adaptive else 0.0,
         shift=0.0 if adaptive else margin,
         bound=likelihood == "mixture_bound",
         weight=likelihood_weight,
-        class_chunk=class_chunk,
+        class_chunk=class_chunk or _chunk_by_memory(z.shape[0], means.shape[0]),
         matmul=matmul,
     )
     dtype = compute_dtype(z, means)
     z, means = z.to(dtype), means.to(dtype)
     log_var, log_prior = (None if values is None else values.to(dtype) for values in (log_var, log_prior))
     return fused_mixture(z, y, means, log_var, log_prior, options)
+
+
+def _chunk_by_memory(num_samples: int, num_classes: int) -> int | None:
+    """Return the classes a chunk where logits and posteriors of all of them are too large, else None."""
+    if 2 * 4 * num_samples * num_classes <= _DENSE_BYTES:
+        return None
+    return max(1, min(num_classes, _CHUNK_BYTES // (4 * num_samples)))
 
 
 def lgm_loss(

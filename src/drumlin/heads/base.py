@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -100,10 +101,11 @@ class Head(nn.Module):
 
         Args:
             z: features (N, D), floating point. N = 0 gives empty terms; their mean is NaN.
-            y: labels (N,), int64, in 0..K−1. Values outside are found on the CPU; on a GPU the check would wait for it.
+            y: labels (N,), int64, in 0..K−1. Values outside are errors, −100, which other losses ignore, too: leave such samples out.
+                They are found on the CPU; on a GPU the check would wait for it.
 
         Raises:
-            ValueError: z or y of another shape or type, or a label out of range.
+            ValueError: z or y of another shape or type or on another device, or a label out of range.
         """
         self._check_features(z)
         if y is None:
@@ -153,12 +155,17 @@ class Head(nn.Module):
             raise ValueError(f"z must be features of shape (N, {self.in_features}), got {tuple(z.shape)}")
         if not z.is_floating_point():
             raise ValueError(f"z must be floating point, got {z.dtype}")
+        own = next(chain(self.parameters(), self.buffers()), z).device
+        if z.device != own:
+            raise ValueError(f"z is on {z.device}, the head on {own}: move one to the other")
 
     def _check_labels(self, z: Tensor, y: Tensor) -> None:
         if y.dtype != torch.int64 or y.shape != z.shape[:1]:
             raise ValueError(
                 f"y must be int64 labels of shape ({z.shape[0]},), got {y.dtype} of shape {tuple(y.shape)}"
             )
+        if y.device != z.device:
+            raise ValueError(f"y is on {y.device}, z on {z.device}: move one to the other")
         if y.device.type == "cpu" and y.numel():
             low, high = (int(bound) for bound in y.aminmax())
             if low < 0 or high >= self.num_classes:

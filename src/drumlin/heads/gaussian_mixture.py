@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from drumlin.functional import gm_logits, gm_optimal_distance, mixture_terms
+from drumlin.functional import gm_log_density, gm_logits, gm_optimal_distance, mixture_terms
 from drumlin.functional._numerics import floor
 from drumlin.heads._checks import above, at_least, one_of
 from drumlin.heads.base import Head, Reduction, _groups
@@ -44,7 +44,8 @@ class GaussianMixtureHead(Head):
             step can pull a network into the origin.
         prior: p(k): None is uniform, a tensor (K,) of probabilities is fixed, "learned" is a parameter.
         min_var: floor under learned variances, above 0.
-        class_chunk: classes a chunk; with it the loss never holds an (N, K) matrix, and `HeadOutput.logits` is None.
+        class_chunk: classes a chunk; with it neither the loss nor `log_density` ever holds an (N, K) matrix, and
+            `HeadOutput.logits` is None. None: all at once, and the loss in chunks where its matrices would exceed 1 GiB.
         matmul: precision of the products' operands: "float32" or "bfloat16". Sums stay float32, and so does the true class's distance.
         reduction: "mean", "sum" or "none". `optimal_distance` holds for "mean".
 
@@ -112,7 +113,7 @@ class GaussianMixtureHead(Head):
         self.class_chunk = class_chunk
         self.matmul = matmul
 
-        self.means = nn.Parameter(torch.empty(num_classes, in_features))
+        self.means = nn.Parameter(_room(num_classes, in_features))
         width = _LOG_VAR_WIDTH[covariance](in_features)
         self.log_var = nn.Parameter(torch.zeros(num_classes, width)) if width else None
         self.prior_logits = nn.Parameter(torch.zeros(num_classes)) if isinstance(prior, str) else None
@@ -161,7 +162,8 @@ class GaussianMixtureHead(Head):
 
     def log_density(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Return log p(z) (N,) under the mixture, in nats (L eq. 4)."""
-        return self.logits(z).logsumexp(1)
+        given = self.means, self._floored_log_var(), self.log_prior
+        return gm_log_density(z, *given, class_chunk=self.class_chunk, matmul=self.matmul)
 
     def component_log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return log p(z|k) (N, K): each class's own density, without its prior, in nats."""
@@ -259,6 +261,18 @@ class GaussianMixtureHead(Head):
             "matmul",
         )
         return ", ".join([super().extra_repr(), *(f"{name}={getattr(self, name)!r}" for name in shown)])
+
+
+def _room(num_classes: int, in_features: int) -> Tensor:
+    """Return memory for a parameter (K, D), or say how much it takes."""
+    try:
+        return torch.empty(num_classes, in_features)
+    except (RuntimeError, MemoryError) as error:
+        size = num_classes * in_features * torch.get_default_dtype().itemsize / 2**30
+        raise ValueError(
+            f"{num_classes} means of {in_features} dimensions take {size:,.1f} GiB, more than there is; training takes that again for"
+            " gradients, and for the optimiser"
+        ) from error
 
 
 def _fixed_log_prior(prior: Tensor | str | None, num_classes: int) -> Tensor | None:
