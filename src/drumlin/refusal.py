@@ -17,6 +17,7 @@ from drumlin._tensors import hash_tensors
 from drumlin.detectors import Detector, load_detector
 from drumlin.detectors.artifact import artifact_files, read_artifact, write_artifact
 from drumlin.features import FeatureSet, evaluation_mode, feature_set
+from drumlin.metrics.conformal import p_values
 from drumlin.model import Classifier, read_description
 
 _REMEDY = "calibrate again: drumlin calibrate RUN --false-alarm 0.01"
@@ -100,11 +101,7 @@ class Conformal:
 
     def p_value(self, scores: Float[Tensor, " m"]) -> Float64[Tensor, " m"]:
         """Return p (m,), in [1/(n+1), 1]: small for what is stranger than the held-out samples. NaN counts as strangest."""
-        values = scores.detach().cpu().double()
-        n = len(self.scores)
-        # Said here, for searchsorted does not promise where it puts NaN.
-        below = torch.searchsorted(self.scores, values).where(~values.isnan(), n)
-        return (1 + n - below).double() / (n + 1)
+        return torch.from_numpy(p_values(self.scores.numpy(), scores.detach().cpu().double().numpy()))
 
     def accepts(self, scores: Float[Tensor, " m"]) -> Bool[Tensor, " m"]:
         """Return whether each is accepted (m,): p > a."""

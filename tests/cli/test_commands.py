@@ -6,13 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from drumlin._tensors import read_tensors
 from drumlin.results import read, select
+from drumlin.training import Run
 
 pytestmark = pytest.mark.slow
 Copy = Callable[[str], Path]
 Drumlin = Callable[..., Any]
 Refused = Callable[..., str]
+
+
+def on_map(run: Path) -> dict[str, int]:
+    """Return the sets on a run's map, and their kinds."""
+    arrays, _ = read_tensors(run / "arrays" / "map.safetensors")
+    return {key.removeprefix("kind/"): int(value) for key, value in arrays.items() if key.startswith("kind/")}
+
+
+def scores(run: Path) -> dict[str, torch.Tensor]:
+    return read_tensors(run / "arrays" / "detection.safetensors")[0]
 
 
 @pytest.mark.parametrize("head", ["softmax", "gm"])
@@ -28,6 +41,7 @@ def test_evaluate(drumlin: Drumlin, copied: Copy, head: str) -> None:
     (error,) = select(records, metric="error")
     assert f"{100 * error.value:.2f}%" in outcome.out
     assert (run / "arrays" / "classification.safetensors").is_file()
+    assert on_map(run) == {"training": 0, "test": 1}
 
 
 def test_detect(drumlin: Drumlin, copied: Copy) -> None:
@@ -43,6 +57,9 @@ def test_detect(drumlin: Drumlin, copied: Copy) -> None:
     line = next(line for line in outcome.out.splitlines() if line.startswith("msp") and "noise" in line)
     assert f"{100 * auroc.value:.2f}%" in line
     assert len(outcome.out.splitlines()) == 1 + 6 * 4  # not calibrated: nothing on refusals
+    assert on_map(run) == {"test": 1, **dict.fromkeys(sets, 2), "fgsm(epsilon=0.2)": 3}
+    assert drumlin("evaluate", run).code == 0
+    assert on_map(run).keys() == {"training", "test", *sets, "fgsm(epsilon=0.2)"}
 
 
 def test_detect_with_chosen_detectors_and_part_of_the_images(drumlin: Drumlin, copied: Copy) -> None:
@@ -51,6 +68,8 @@ def test_detect_with_chosen_detectors_and_part_of_the_images(drumlin: Drumlin, c
     assert outcome.code == 0, outcome.err
     records = read(run / "results.jsonl")
     assert {(r.detector, r.anomaly) for r in records} == {(d, "fgsm(epsilon=0.1)[:30]") for d in ("msp", "energy")}
+    assert on_map(run) == {"test": 1, "fgsm(epsilon=0.1)[:30]": 3}
+    assert len(scores(run)["msp/fgsm(epsilon=0.1)[:30]"]) == 30
 
 
 def test_detect_says_what_a_calibrated_run_refuses(drumlin: Drumlin, calibrated: Path) -> None:
@@ -62,6 +81,53 @@ def test_detect_says_what_a_calibrated_run_refuses(drumlin: Drumlin, calibrated:
         ("noise", "msp", "false-alarm=0.05"),
     ]
     assert "rate asked for" in outcome.out
+
+
+def test_a_calibrated_run_always_has_the_scores_it_refuses_by(drumlin: Drumlin, calibrated: Path) -> None:
+    assert scores(calibrated).keys() == {"msp/test"}  # from calibrating
+    assert drumlin("detect", calibrated, "--ood", "noise", "--detectors", "energy").code == 0
+    assert scores(calibrated).keys() == {"msp/test", "msp/noise", "energy/test", "energy/noise"}
+    outcome = drumlin("attack", calibrated, "--limit", 40)
+    assert outcome.code == 0, outcome.err
+    attacked = "fgsm(epsilon=0.1)[:40]"
+    assert len(scores(calibrated)[f"msp/{attacked}"]) == 40
+    assert on_map(calibrated) == {"test": 1, "noise": 2, attacked: 3}
+    (caught,) = select(read(calibrated / "results.jsonl"), task="refusal", anomaly=attacked)
+    assert f"{100 * caught.value:.2f}%" in outcome.out
+    # they are the scores the predictor itself gives
+    from drumlin.data import load
+    from drumlin.refusal import load as load_predictor
+
+    given = load_predictor(calibrated).predict(load("digits:0-7", "test").float()).score
+    assert torch.allclose(scores(calibrated)["msp/test"], given, atol=1e-6)
+
+
+def test_calibrating_measures_the_false_alarms(drumlin: Drumlin, copied: Copy) -> None:
+    run = copied("gm")
+    outcome = drumlin("calibrate", run, "--false-alarm", 0.05)
+    (record,) = read(run / "results.jsonl")
+    assert (record.task, record.metric, record.anomaly) == ("refusal", "refused", "test")
+    assert (record.detector, record.protocol) == ("k-density", "false-alarm=0.05")
+    assert f"{100 * record.value:.2f}%" in outcome.out
+    assert on_map(run) == {"test": 1}
+    drumlin("calibrate", run, "--false-alarm", 0.1, "--detector", "energy")
+    assert scores(run).keys() == {"k-density/test", "energy/test"}
+
+
+def test_without_test_images_a_run_is_calibrated_all_the_same(
+    drumlin: Drumlin, refused: Refused, copied: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(self: Run) -> None:
+        raise ValueError("data 'digits:0-7' has no test split")
+
+    monkeypatch.setattr(Run, "test_images", gone)
+    run = copied("softmax")
+    outcome = drumlin("calibrate", run, "--false-alarm", 0.05)
+    assert outcome.code == 0
+    assert (run / "calibration.json").is_file()
+    assert not (run / "results.jsonl").exists()
+    assert outcome.err == "its false alarms on test images are not measured: data 'digits:0-7' has no test split\n"
+    assert "has no test split" in refused("evaluate", run)
 
 
 def test_attack(drumlin: Drumlin, copied: Copy) -> None:
@@ -143,13 +209,48 @@ def test_predict_names_what_it_cannot_read(
     (file,) = (digit_files / "a").glob("0-*")
     torn = tmp_path / "torn.png"
     torn.write_bytes(file.read_bytes()[:60])
-    assert str(torn) in refused("predict", calibrated, file, torn)
     assert "decoded" in refused("predict", calibrated, torn)
+    assert f"{torn} cannot be decoded" in refused("predict", calibrated, torn, torn)
+    assert "(and 1 more)" in refused("predict", calibrated, torn, torn, "--json")
     (tmp_path / "empty").mkdir()
     assert "empty holds no images" in refused("predict", calibrated, tmp_path / "empty")
     assert "nosuch.png does not exist" in refused("predict", calibrated, tmp_path / "nosuch.png")
     assert "no images" in refused("predict", calibrated)
     assert "--json and --csv exclude each other" in refused("predict", calibrated, file, "--json", "--csv")
+
+
+def test_predict_answers_for_the_others_where_a_file_cannot_be_read(
+    drumlin: Drumlin, calibrated: Path, digit_files: Path, tmp_path: Path
+) -> None:
+    first, last = sorted((digit_files / "a").glob("*"))[:2]
+    torn, text = tmp_path / "torn.png", tmp_path / "text, with a comma.png"
+    torn.write_bytes(first.read_bytes()[:60])
+    text.write_text("no image")
+    words = ("predict", calibrated, first, torn, text, last)
+    table, as_json, as_csv = (drumlin(*words, *more) for more in ((), ("--json",), ("--csv",)))
+    whole = json.loads(drumlin("predict", calibrated, first, last, "--json").out)
+    for outcome in (table, as_json, as_csv):
+        assert outcome.code == 2
+        errors = outcome.err.splitlines()
+        assert len(errors) == 2
+        assert errors[0].startswith(f"drumlin: image {torn} cannot be decoded")
+        assert errors[1].startswith(f"drumlin: image {text} cannot be decoded")
+    answers = json.loads(as_json.out)
+    assert [answers[0], answers[3]] == whole
+    assert answers[1].keys() == {"image", "error"}
+    assert (answers[1]["image"], answers[2]["image"]) == (str(torn), str(text))
+    assert str(torn) in answers[1]["error"]
+    rows = list(csv.DictReader(io.StringIO(as_csv.out)))
+    assert list(rows[0]) == ["image", "class", "probability", "p_value", "accepted", "error"]
+    assert [row["class"] for row in rows] == [whole[0]["class"], "", "", whole[1]["class"]]
+    assert [bool(row["error"]) for row in rows] == [False, True, True, False]
+    lines = table.out.splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == [
+        "accepted" if whole[0]["accepted"] else "REFUSED",
+        "unreadable",
+        "unreadable",
+        "accepted" if whole[1]["accepted"] else "REFUSED",
+    ]
 
 
 def test_an_unfinished_run_says_how_to_go_on(refused: Refused, copied: Copy, digit_files: Path) -> None:
@@ -218,12 +319,7 @@ def test_flipped_bytes_in_artifacts(refused: Refused, calibrated: Path, digit_fi
     assert file in refused("predict", calibrated, digit_files)
 
 
-def test_heads_and_backbones(drumlin: Drumlin, refused: Refused) -> None:
-    listing = drumlin("heads")
-    assert listing.code == 0
-    assert {"softmax", "gm", "lgm"} <= {line.split(" ")[0] for line in listing.out.splitlines() if line}
-    assert "--head.likelihood-weight  0.1" in drumlin("heads", "gm").out
-    assert "unknown head 'gmm'" in refused("heads", "gmm")
+def test_backbones(drumlin: Drumlin, refused: Refused) -> None:
     assert "torchvision:MODEL" in drumlin("backbones").out
     assert "--backbone.shortcut" in drumlin("backbones", "resnet-20").out
     assert "--backbone.pretrained" in drumlin("backbones", "timm:resnet50").out

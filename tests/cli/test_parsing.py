@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -17,12 +17,58 @@ class Command:
     """How large."""
 
 
+@dataclass
+class Tone:
+    pitch: float = 1.0
+    """How high."""
+    lower_limit: float = 0.0
+    """See --nothing."""
+
+
+@dataclass(kw_only=True)
+class Loud(Command):
+    """Do something loudly."""
+
+    loud: bool = True
+    """Whether."""
+    tone: Tone = field(default_factory=Tone)
+    """Which."""
+
+
 def test_parse() -> None:
     assert parse(Command, ["--size", "4"], name="do") == Command(size=4)
-    with pytest.raises(ValueError, match=r"^--sise: drumlin do has no such argument today \(see drumlin do --help\)$"):
-        parse(Command, ["--sise", "4"], name="do", fixed="today")
+    message = r"^--depth: drumlin do has no such argument today \(see drumlin do --help\)$"
+    with pytest.raises(ValueError, match=message):
+        parse(Command, ["--depth", "4"], name="do", fixed="today")
     with pytest.raises(ValueError, match=r"--size.*'x'.*\(see drumlin do --help\)$"):
         parse(Command, ["--size", "x"], name="do")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("--sise", "'--size'"),
+        ("--sise=4", "'--size'"),
+        ("--no-lod", "'--no-loud' or '--loud'"),
+        ("--tone.pich", "'--tone.pitch'"),
+        ("--pitch", "'--tone.pitch'"),  # its own flag, but for whose it is
+        ("--tone.low_limit", "'--tone.lower-limit'"),
+    ],
+)
+def test_a_flag_that_is_not_there_is_answered_with_the_nearest(word: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{word}: drumlin do has no such argument: did you mean {meant}\? \(see"):
+        parse(Loud, [word], name="do")
+
+
+def test_flags_read_beforehand_are_near_too() -> None:
+    with pytest.raises(ValueError, match=r"with --head gm: did you mean '--head'\?"):
+        parse(Loud, ["--hed", "lgm"], name="do", fixed="with --head gm")
+
+
+@pytest.mark.parametrize("word", ["--brightness", "sise"])
+def test_what_is_near_to_nothing_has_no_hint(word: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{word}: drumlin do has no such argument \(see"):
+        parse(Loud, [word, "4"], name="do")
 
 
 def test_take() -> None:
@@ -44,6 +90,7 @@ def test_labels_of_attacks() -> None:
     assert label(FGSM()) == "fgsm(epsilon=0.1)"
     assert label(FGSM(batch_size=3)) == label(FGSM())  # it changes no result
     assert label(FGSM(loss="head")) != label(FGSM())
+    assert label(FGSM(), "second", 30) == "fgsm(epsilon=0.1, target=second)[:30]"
 
 
 def test_tables() -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from drumlin.results import read
+from drumlin.tasks.base import stored_arrays
 from drumlin.training import Run, read_config
 
-QUICK = ("--data", "digits:0,1", "--backbone.width", 8, "--epochs", 1, "--quiet")
+QUICK = ("--data", "digits:0,1", "--backbone.width", 8, "--epochs", 1, "--quiet", "--no-report")
 
 
 def config(run: Path) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def test_an_equals_sign_or_none(drumlin: Callable[..., Any], tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_progress_is_plain_and_on_standard_error(drumlin: Callable[..., Any], tmp_path: Path) -> None:
-    words = [word for word in QUICK if word != "--quiet"]
+    words = [word for word in QUICK if word != "--quiet"]  # without a page: a line less
     outcome = drumlin("train", *words, "--out", tmp_path / "run")
     first, last = outcome.err.splitlines()
     assert first.startswith("epoch 1/1  classification ")
@@ -67,7 +69,7 @@ def test_resume_with_the_same_words_or_without_any(
     run = tmp_path / "run"
     assert drumlin("train", *QUICK, "--head", "softmax", "--out", run, "--resume").code == 0  # nothing there: begins
     weights = (run / "model.safetensors").read_bytes()
-    for words in ((*QUICK, "--head", "softmax"), (), ("--quiet", "--data_root", tmp_path)):
+    for words in ((*QUICK, "--head", "softmax"), ("--no-report",), ("--quiet", "--no-report", "--data_root", tmp_path)):
         (run / "model.json").unlink()
         assert drumlin("train", *words, "--out", run, "--resume").code == 0
         assert (run / "model.safetensors").read_bytes() == weights
@@ -93,6 +95,79 @@ def test_a_diverging_training_is_one_line_with_advice(refused: Callable[..., str
         "--precision float32",
     ):
         assert part in message
+    for head, warms_up in (("gm", True), ("softmax", False)):  # softmax has no such flag
+        words = (*QUICK, "--head", head, "--optimizer.lr", 1e12, "--schedule.name", "constant")
+        message = refused("train", *words, "--out", tmp_path / head)
+        assert ("--head.warmup-steps" in message) is warms_up
+
+
+@pytest.mark.slow
+def test_a_trained_run_is_measured_and_has_its_page(drumlin: Callable[..., Any], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = [word for word in QUICK if word not in ("--quiet", "--no-report")]
+    outcome = drumlin("train", *words, "--out", run)
+    assert outcome.code == 0, outcome.err
+    _, trained, page = outcome.err.splitlines()
+    assert trained == f"trained: {run}"
+    assert page.startswith(f"page: {run / 'report.html'}    next: drumlin calibrate {run} ")
+    assert "<html" in (run / "report.html").read_text()[:1000]
+    assert {record.task for record in read(run / "results.jsonl")} == {"classification", "geometry"}
+    assert "thumbnail/test" in stored_arrays(run, "map")
+    (run / "report.html").unlink()
+    quiet = drumlin("train", "--out", run, "--resume", "--quiet")  # finished already: its page alone
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    assert (run / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no\n room"), "no room"),
+        (OSError("disk full"), "disk full"),
+        (KeyError("gone"), "KeyError: 'gone'"),
+        (ImportError("this needs plotly"), "this needs plotly"),
+    ],
+)
+def test_a_page_that_fails_takes_nothing_from_the_training(
+    drumlin: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        assert (tmp_path / "run" / "model.json").is_file()
+        raise error
+
+    monkeypatch.setattr("drumlin.report.write_report", fails)
+    outcome = drumlin("train", *(word for word in QUICK if word != "--no-report"), "--out", tmp_path / "run")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == f"warning: {tmp_path / 'run'} is trained, but its page could not be made: {told}\n"
+    assert Run(tmp_path / "run").finished
+
+
+@pytest.mark.slow
+def test_without_test_images_there_is_a_page_of_the_training(
+    drumlin: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(self: Run) -> None:
+        raise ValueError("data 'digits:0,1' has no test split")
+
+    monkeypatch.setattr(Run, "test_images", gone)
+    run = tmp_path / "run"
+    outcome = drumlin("train", *(word for word in QUICK if word != "--no-report"), "--out", run)
+    expected = f"warning: {run} is trained, but not measured on test images: data 'digits:0,1' has no test split\n"
+    assert (outcome.code, outcome.err) == (0, expected)
+    assert (run / "report.html").is_file()
+    assert not (run / "results.jsonl").exists()
+    assert "thumbnail/training" in stored_arrays(run, "map")
+
+
+@pytest.mark.slow
+def test_only_the_first_of_several_processes_writes_the_page(
+    drumlin: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert drumlin("train", *QUICK, "--out", tmp_path / "run").code == 0
+    monkeypatch.setenv("RANK", "1")
+    assert drumlin("train", "--out", tmp_path / "run", "--resume").code == 0
+    assert not (tmp_path / "run" / "report.html").exists()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +175,7 @@ def test_a_diverging_training_is_one_line_with_advice(refused: Callable[..., str
     [
         ([], ["Missing from drumlin train: --out"]),
         (["--out"], ["Missing value for argument '--out'"]),
-        (["--head", "sofmax"], ["unknown head 'sofmax': did you mean 'softmax'?"]),
+        (["--head", "sofmax"], ["unknown head 'sofmax': did you mean 'softmax'"]),
         (["--head"], ["--head needs a value"]),
         (["--backbone", "resnet20"], ["unknown backbone 'resnet20': did you mean 'resnet-20'"]),
         (["--data", "mnis"], ["unknown data set 'mnis': did you mean 'mnist'"]),
@@ -110,6 +185,8 @@ def test_a_diverging_training_is_one_line_with_advice(refused: Callable[..., str
             ["--head.margin: drumlin train has no such argument with --head softmax"],
         ),
         (["--nosuch"], ["--nosuch: drumlin train has no such argument with --head gm --backbone digits-cnn"]),
+        (["--nosuch", "--head", "lgm"], ["--nosuch: drumlin train has no such argument with --head lgm"]),
+        (["--lr", "1"], ["did you mean '--optimizer.lr'?"]),
         (["extra"], ["extra: drumlin train has no such argument"]),
         (["--epochs", "many"], ["--epochs", "'many'"]),
         (["--epochs", "0"], ["epochs must be at least 1, got 0"]),

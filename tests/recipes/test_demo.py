@@ -9,6 +9,7 @@ from drumlin.data import load
 from drumlin.recipes import demo as recipe
 from drumlin.results import read, select
 from drumlin.settings.run import RunSettings
+from drumlin.tasks.base import stored_arrays
 from drumlin.training import read_config
 
 pytestmark = pytest.mark.slow
@@ -25,13 +26,21 @@ def test_the_demo_and_its_second_run(quick: None, tmp_path: Path, capsys: pytest
     printed = capsys.readouterr()
     for head in recipe.HEADS:
         records = read(tmp_path / "demo" / head / "results.jsonl")
-        assert {r.task for r in records} == {"classification", "robustness", "detection", "refusal"}
+        assert {r.task for r in records} == {"classification", "geometry", "robustness", "detection", "refusal"}
         assert {r.recipe for r in records} == {"demo"}
         assert {r.anomaly for r in select(records, task="detection")} == {*recipe.SETS, recipe.ATTACKED}
         assert {r.anomaly for r in select(records, task="refusal")} == {"test", *recipe.SETS, recipe.ATTACKED}
         error = select(records, task="classification", metric="error")[0]
         assert f"{100 * error.value:.2f}%" in printed.out
         assert (tmp_path / "demo" / head / "calibration.json").is_file()
+        arrays = stored_arrays(tmp_path / "demo" / head, "map")
+        shown = {key.partition("/")[2] for key in arrays if key.startswith("thumbnail/")}
+        assert shown == {"training", "test", *recipe.SETS, recipe.ATTACKED}
+        files = {path.stem for path in (tmp_path / "demo" / head / "arrays").iterdir()}
+        assert files == {"classification", "geometry", "robustness", "detection", "map"}
+    page = tmp_path / "demo" / "report.html"
+    assert printed.out.splitlines()[-1].endswith(str(page))
+    assert "digits:8,9" in page.read_text()
     assert "test (false alarms)" in printed.out
     stamps = [(tmp_path / "demo" / head / "model.json").stat().st_mtime_ns for head in recipe.HEADS]
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0

@@ -10,7 +10,8 @@ from drumlin.features import FeatureSet
 from drumlin.metrics.detection import detection_metrics
 from drumlin.refusal import Conformal, calibrate
 from drumlin.tasks import Subject
-from drumlin.tasks.detection import anomalous_features, detection, fit_detectors, refusal
+from drumlin.tasks.detection import anomalous_features, anomalous_sets, detection, fit_detectors, refusal
+from drumlin.tasks.shown import Kind
 
 pytestmark = pytest.mark.slow
 Make = Callable[[str], Subject]
@@ -102,7 +103,11 @@ def test_refusals_are_counted_by_hand(subject: Make) -> None:
     threshold = scores.sort().values[-11]
     conformal = Conformal(torch.full((99,), float(threshold)), 0.05)
     anomalies = anomalous_features(made, ("noise",))
-    records = {r.anomaly: r for r in refusal(made, anomalies, detector, conformal).records}
+    result = refusal(made, anomalies, detector, conformal)
+    records = {r.anomaly: r for r in result.records}
+    assert result.arrays.keys() == {"msp/test", "msp/noise"}
+    assert torch.equal(result.arrays["msp/test"], scores)
+    assert torch.equal(result.arrays["msp/noise"], detector.score(anomalies["noise"]))
     assert records["test"].value == pytest.approx(10 / len(test))
     assert records["test"].published == 0.05
     assert records["test"].protocol == "false-alarm=0.05"
@@ -131,6 +136,15 @@ def test_false_alarms_of_a_calibrated_run_are_what_was_asked_for(subject: Make) 
 def test_detection_of_nothing(subject: Make) -> None:
     with pytest.raises(ValueError, match=r"needs at least one set of anomalies, got none: name some with --ood"):
         detection(subject("softmax"), {}, {})
+
+
+def test_anomalous_sets_have_images_and_features_in_the_same_order(subject: Make) -> None:
+    made = subject("softmax")
+    sets = anomalous_sets(made, SETS)
+    assert list(sets) == list(SETS)
+    for shown in sets.values():
+        assert shown.kind is Kind.OUT_OF_DISTRIBUTION
+        assert torch.equal(shown.features.z, made.features(shown.images).z)
 
 
 def test_anomalies_are_brought_to_the_models_size(subject: Make, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -6,6 +6,7 @@ import torch
 from drumlin.attacks import FGSM, Attack
 from drumlin.tasks import Subject
 from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.tasks.shown import Kind
 
 pytestmark = pytest.mark.slow
 Make = Callable[[str], Subject]
@@ -40,6 +41,21 @@ def test_attacked_features_are_kept_and_told_apart(subject: Make, calls: list[in
     ):
         attack_test_images(made, attack, **others)  # type: ignore[arg-type]
     assert calls == [20, 20, 21, 20, 20]
+
+
+def test_attacked_thumbnails_are_kept_row_by_row(subject: Make, calls: list[int]) -> None:
+    made = subject("softmax")
+    attack = FGSM(epsilon=0.3, batch_size=7)
+    for _ in range(2):  # made, and from the cache
+        attacked = attack_test_images(made, attack, limit=20)
+        assert attacked.shown.kind is Kind.ATTACKED
+        pixels = attacked.shown.thumbnails(torch.arange(20))
+        change = pixels.float() / 255 - made.run.test_images().float(slice(0, 20))
+        # rounded to whole bytes, of the image of the same row: where it was not clipped it has moved by the budget
+        assert float(change.abs().max()) <= 0.3 + 0.5 / 255 + 1e-6
+        assert (change.abs().flatten(1).amax(1) > 0.3 - 1 / 255).all()
+        assert torch.allclose(change.square().flatten(1).mean(1).sqrt(), attacked.l2, atol=1 / 255)
+    assert calls == [7, 7, 6]
 
 
 def test_a_damaged_cache_counts_as_none(subject: Make, calls: list[int]) -> None:

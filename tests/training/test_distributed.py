@@ -35,8 +35,10 @@ def launch(out: Path, *words: str, count: int = 0) -> subprocess.CompletedProces
 
 
 @pytest.mark.slow
-def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
-    words = ("--head", "gm", "--batch-size", "64", "--optimizer.lr", "0.01")
+@pytest.mark.parametrize("head", [("gm",), ("triplet", "--head.softmax-weight", "0")], ids=["gm", "triplet alone"])
+def test_two_processes_end_where_one_does(tmp_path: Path, head: tuple[str, ...]) -> None:
+    """Also what a head does not learn by gradient: class means that are fitted at the end."""
+    words = ("--head", *head, "--batch-size", "64", "--optimizer.lr", "0.01")
     one, two = tmp_path / "one", tmp_path / "two"
     alone, together = launch(one, *words), launch(two, *words, count=2)
     assert alone.returncode == 0, alone.stderr

@@ -18,6 +18,8 @@ COMMANDS: dict[str, str] = {
     "attack": "error of a run under an attack",
     "calibrate": "make a run refuse, at a false-alarm rate of your choice",
     "predict": "class, probability, p-value, accepted or refused, of image files",
+    "report": "one page of a run, or of several side by side: map of features, scores, refusals",
+    "reproduce": "train and measure what a table or figure of a paper shows, beside the published values",
     "datasets": "list the data sets known by name, or download one",
     "heads": "list the heads, or show one's settings",
     "backbones": "list the backbones, or show one's settings",
@@ -26,6 +28,8 @@ COMMANDS: dict[str, str] = {
 
 _EXTRAS = {
     "PIL": "cli",
+    "matplotlib": "cli",
+    "plotly": "cli",
     "pytorch_metric_learning": "metric",
     "rich": "cli",
     "timm": "timm",

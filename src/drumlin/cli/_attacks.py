@@ -31,12 +31,14 @@ def parse_with_attack(
     return parsed, parsed.attack
 
 
-def label(attack: Attack, target: str = "untargeted") -> str:
+def label(attack: Attack, target: str = "untargeted", limit: int | None = None) -> str:
     """Return an attack's name with the settings that differ from their defaults and its target, for records.
 
+    With a `limit` it names another set of images than the whole one.
+
     >>> from drumlin.attacks import FGSM
-    >>> label(FGSM(epsilon=0.3))
-    'fgsm(epsilon=0.3)'
+    >>> label(FGSM(epsilon=0.3)), label(FGSM(epsilon=0.3), limit=100)
+    ('fgsm(epsilon=0.3)', 'fgsm(epsilon=0.3)[:100]')
     """
     fields = [item for item in dataclasses.fields(attack) if item.name != "batch_size"]
     given = [
@@ -45,4 +47,5 @@ def label(attack: Attack, target: str = "untargeted") -> str:
         if f.name == "epsilon" or getattr(attack, f.name) != f.default
     ]
     goal = [] if target == "untargeted" else [f"target={target}"]
-    return f"{attack.name}({', '.join([*given, *goal])})"
+    part = "" if limit is None else f"[:{limit}]"
+    return f"{attack.name}({', '.join([*given, *goal])}){part}"

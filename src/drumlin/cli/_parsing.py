@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
+import re
 import sys
 from collections.abc import Sequence
 from typing import TypeVar
@@ -12,6 +14,8 @@ from drumlin._io import unknown
 
 T = TypeVar("T")
 _FRAME = "╭╮╰╯│─ "
+_FLAG = re.compile(r"^[│ ]*--([a-z][\w.-]*)(?:, --([\w.-]+))?", re.MULTILINE)
+"""A flag, and its negation if it has one, at the beginning of a line of tyro's help."""
 
 
 def parse(command: type[T], words: Sequence[str], *, name: str, fixed: str = "") -> T:
@@ -39,8 +43,29 @@ def parse(command: type[T], words: Sequence[str], *, name: str, fixed: str = "")
         raise ValueError(f"{_message(complaint.getvalue())} (see drumlin {name} --help)") from None
     if rest:
         what = f" {fixed}" if fixed else ""
-        raise ValueError(f"{rest[0]}: drumlin {name} has no such argument{what} (see drumlin {name} --help)")
+        hint = _nearest(rest[0], [*_flags(command), *re.findall(r"--([\w-]+)", fixed)])
+        raise ValueError(f"{rest[0]}: drumlin {name} has no such argument{what}{hint} (see drumlin {name} --help)")
     return parsed
+
+
+def _nearest(word: str, flags: Sequence[str]) -> str:
+    """Return the question whether one of these flags was meant, or nothing."""
+    if not word.startswith("--"):
+        return ""
+    given = word.removeprefix("--").partition("=")[0].replace("_", "-")
+    inner = [flag for flag in flags if flag.endswith(f".{given}")]  # --lr is --optimizer.lr
+    near = inner or difflib.get_close_matches(given, flags, n=3)
+    return f": did you mean {' or '.join(repr(f'--{flag}') for flag in near)}?" if near else ""
+
+
+def _flags(command: type[object]) -> list[str]:
+    """Return the flags of a command without their dashes; tyro tells them nowhere but in its help."""
+    import tyro
+
+    help_text = io.StringIO()
+    with contextlib.redirect_stdout(help_text), contextlib.suppress(SystemExit):
+        tyro.cli(command, args=["--help"])
+    return [flag for found in _FLAG.findall(help_text.getvalue()) for flag in found if flag]
 
 
 def _message(complaint: str) -> str:

@@ -11,7 +11,11 @@ import tyro
 from drumlin.cli._tables import record_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drumlin.refusal import Predictor
     from drumlin.tasks import Subject, TaskResult
+    from drumlin.tasks.shown import ShownSet
 
 
 @dataclass(kw_only=True)
@@ -37,3 +41,29 @@ def report(subject: Subject, result: TaskResult, name: str) -> None:
     """Store a result in the run's folder and print its records."""
     result.store(subject.run.folder, name)
     print(record_lines(result.records))
+
+
+def calibrated(subject: Subject) -> Predictor | None:
+    """Return the run's predictor if it is calibrated."""
+    from drumlin.refusal import load
+
+    predictor = load(subject.run.folder)
+    return None if predictor.conformal is None else predictor
+
+
+def report_refusals(subject: Subject, sets: Mapping[str, ShownSet], predictor: Predictor) -> None:
+    """Store, with the scores, what a calibrated run refuses of the test images and of `sets`, and print it."""
+    from drumlin.tasks.detection import refusal
+    from drumlin.tasks.shown import features_of
+
+    assert predictor.detector is not None
+    assert predictor.conformal is not None
+    result = refusal(subject, features_of(sets), predictor.detector, predictor.conformal)
+    report(subject, result, "detection")  # its arrays are scores, as detection's are
+
+
+def update_map(subject: Subject, sets: Mapping[str, ShownSet]) -> None:
+    """Put `sets` and the test images, whose extremes new scores may have changed, on the run's map; scores are stored before."""
+    from drumlin.tasks.feature_map import TEST, feature_map, known_sets
+
+    feature_map(subject, {**known_sets(subject, TEST), **sets}).store(subject.run.folder, "map")

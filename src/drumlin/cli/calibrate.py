@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drumlin.cli._parsing import choose, parse
-from drumlin.cli._runs import RunFlags
+from drumlin.cli._parsing import choose, parse, progress
+from drumlin.cli._runs import RunFlags, report_refusals, update_map
 
 
 @dataclass(kw_only=True)
@@ -20,7 +20,7 @@ class Calibrate(RunFlags):
 
 
 def run(words: Sequence[str]) -> int:
-    """Calibrate the run, and say what that means."""
+    """Calibrate the run, say what that means, and measure its false alarms on the test images if there are any."""
     from drumlin.detectors import detectors_for
     from drumlin.refusal import Predictor, calibrate
     from drumlin.tasks.detection import fit_detectors
@@ -32,9 +32,18 @@ def run(words: Sequence[str]) -> int:
     holdout = subject.features(subject.run.holdout_images())
     detector = fit_detectors(subject, [flags.detector])[flags.detector]
     conformal = calibrate(classifier, detector, holdout, flags.false_alarm)
-    Predictor(classifier, detector, conformal).save(flags.run, holdout=subject.run.split.holdout)
+    predictor = Predictor(classifier, detector, conformal)
+    predictor.save(flags.run, holdout=subject.run.split.holdout)
     print(
         f"{flags.run}: refuses where {flags.detector} exceeds {conformal.threshold:.6g}: {flags.false_alarm:.2%} false alarms,"
         f" by {len(holdout)} held-out images"
     )
+    try:
+        subject.run.test_images()
+    except ValueError as error:
+        progress(f"its false alarms on test images are not measured: {error}")
+        return 0
+    print()
+    report_refusals(subject, {}, predictor)
+    update_map(subject, {})
     return 0

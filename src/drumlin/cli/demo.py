@@ -16,7 +16,7 @@ class Demo:
     """Train softmax and GM on the digits 0-7 and show what each refuses: 8 and 9, negatives, noise, attacked digits."""
 
     out: Path = Path("runs/demo")
-    """Folder for the two runs."""
+    """Folder for the two runs and their page."""
     seed: int = 0
     """Of everything."""
 
@@ -24,7 +24,8 @@ class Demo:
 def run(words: Sequence[str]) -> int:
     """Run the demo and print its table and three answers."""
     flags = parse(Demo, words, name="demo")
-    from drumlin.recipes.demo import DETECTOR, FALSE_ALARM, demo
+    from drumlin.recipes.demo import DETECTOR, FALSE_ALARM, HEADS, demo
+    from drumlin.report import write_report
 
     result = demo(flags.out, seed=flags.seed, say=progress)
     print(
@@ -45,7 +46,10 @@ def run(words: Sequence[str]) -> int:
         cells = [f"{float(answer.probability[0]):.4f}", f"{float(answer.p_value[0]):.4f}", verdict]
         rows.append([example.truth, answer.names[0], *cells])
     print(table(["shown", "class", "probability", "p-value", "answer"], rows))
-    print(f"\nRuns: {flags.out}/softmax and {flags.out}/gm. Try: drumlin predict {flags.out}/gm IMAGE")
+    runs = [flags.out / head for head in HEADS]
+    page = write_report(runs, flags.out / "report.html")
+    print(f"\nRuns: {' and '.join(map(str, runs))}. Try: drumlin predict {runs[-1]} IMAGE")
+    print(f"Both on one page, to look at in a browser: {page}")
     return 0
 
 

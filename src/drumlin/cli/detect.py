@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drumlin.cli._parsing import choose
-from drumlin.cli._runs import RunFlags, report
+from drumlin.cli._runs import RunFlags, calibrated, report_refusals, update_map
 from drumlin.cli._tables import percent, table
 from drumlin.results import Record
 
@@ -28,11 +28,11 @@ class Detect(RunFlags):
 
 def run(words: Sequence[str]) -> int:
     """Measure, store, and print AUROC and FPR at 95% TPR a detector and set."""
-    from drumlin import load
     from drumlin.cli._attacks import NO_ATTACK, label, parse_with_attack
     from drumlin.detectors import detectors_for
-    from drumlin.tasks.detection import anomalous_features, detection, fit_detectors, refusal
+    from drumlin.tasks.detection import anomalous_sets, detection, fit_detectors
     from drumlin.tasks.robustness import attack_test_images
+    from drumlin.tasks.shown import features_of
 
     flags, attack = parse_with_attack(Detect, words, name="detect", default=NO_ATTACK)
     if attack is None and (flags.limit is not None or flags.target != "untargeted"):
@@ -44,18 +44,18 @@ def run(words: Sequence[str]) -> int:
         raise ValueError(
             "nothing to detect: name sets with --ood (e.g. --ood noise inverted), or an attack with --attack fgsm"
         )
-    anomalies = anomalous_features(subject, flags.ood, root=flags.data_root, download=flags.download)
+    predictor = calibrated(subject)
+    sets = anomalous_sets(subject, flags.ood, root=flags.data_root, download=flags.download)
     if attack is not None:
         attacked = attack_test_images(subject, attack, target=flags.target, limit=flags.limit)
-        part = "" if flags.limit is None else f"[:{flags.limit}]"  # another set of anomalies than the whole one
-        anomalies[label(attack, flags.target) + part] = attacked.features
-    result = detection(subject, anomalies, fit_detectors(subject, names))
+        sets[label(attack, flags.target, flags.limit)] = attacked.shown
+    result = detection(subject, features_of(sets), fit_detectors(subject, names))
     result.store(subject.run.folder, "detection")
     print(_table(result.records))
-    predictor = load(flags.run)
-    if predictor.detector is not None and predictor.conformal is not None:
+    if predictor is not None:
         print()
-        report(subject, refusal(subject, anomalies, predictor.detector, predictor.conformal), "refusal")
+        report_refusals(subject, sets, predictor)
+    update_map(subject, sets)
     return 0
 
 

@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drumlin.cli._parsing import parse
-from drumlin.cli._runs import RunFlags, report
+from drumlin.cli._runs import RunFlags
+from drumlin.cli._tables import record_lines
 
 
 @dataclass(kw_only=True)
 class Evaluate(RunFlags):
-    """Measure error, calibration and geometry of a run on its test images."""
+    """Measure error, calibration and geometry of a run on its test images, and map its features."""
 
 
 def run(words: Sequence[str]) -> int:
     """Measure, store and print."""
-    from drumlin.tasks.classification import classification
-    from drumlin.tasks.geometry import geometry
+    from drumlin.tasks.evaluation import evaluation
 
     subject = parse(Evaluate, words, name="evaluate").subject()
-    report(subject, classification(subject), "classification")
-    print()
-    report(subject, geometry(subject), "geometry")
+    results = evaluation(subject)
+    for name, result in results.items():
+        result.store(subject.run.folder, name)
+    print("\n\n".join(record_lines(result.records) for result in results.values() if result.records))
     return 0

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from drumlin.cli._parsing import parse
+from drumlin.cli._parsing import parse, progress
 from drumlin.cli._tables import table
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from drumlin.refusal import Predictor
 
 _BATCH = 256
@@ -24,7 +26,10 @@ _Row = dict[str, Any]
 
 @dataclass(kw_only=True)
 class Predict:
-    """Class, probability, p-value, accepted or refused, of image files and folders of them."""
+    """Class, probability, p-value, accepted or refused, of image files and folders of them.
+
+    A file that cannot be read has an error in place of an answer, and the exit code is then 2.
+    """
 
     run: Annotated[Path, tyro.conf.Positional]
     """A calibrated run."""
@@ -53,18 +58,38 @@ def run(words: Sequence[str]) -> int:
     paths = find_images(flags.images)
     rows = [row for start in range(0, len(paths), _BATCH) for row in _predict(predictor, paths[start : start + _BATCH])]
     write = _WRITERS["json" if flags.json else "csv" if flags.csv else "table"]
+    errors = [row["error"] for row in rows if "error" in row]
+    if len(errors) == len(rows):
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise ValueError(f"{errors[0]}{more}")
     write(rows)
-    return 0
+    for error in errors:
+        progress(f"drumlin: {error}")
+    return 2 if errors else 0
 
 
 def _predict(predictor: Predictor, paths: Sequence[Path]) -> list[_Row]:
-    import torch
-
+    """Return a row a file, in order: an answer, or why there is none."""
     from drumlin.data import load_image
 
     inputs = predictor.classifier.inputs
-    images = [load_image(path, channels=inputs.channels, image_size=inputs.size) for path in paths]
-    prediction = predictor.predict(torch.stack(images).float() / 255)
+    images: dict[Path, Tensor] = {}
+    errors: dict[Path, str] = {}
+    for path in paths:
+        try:
+            images[path] = load_image(path, channels=inputs.channels, image_size=inputs.size)
+        except ValueError as error:
+            errors[path] = " ".join(str(error).split())
+    answers = dict(zip(images, _answers(predictor, images), strict=True))
+    return [answers.get(path) or {"image": str(path), "error": errors[path]} for path in paths]
+
+
+def _answers(predictor: Predictor, images: Mapping[Path, Tensor]) -> list[_Row]:
+    import torch
+
+    if not images:
+        return []
+    prediction = predictor.predict(torch.stack([*images.values()]).float() / 255)
     assert prediction.p_value is not None
     assert prediction.accepted is not None
     columns = (
@@ -75,13 +100,15 @@ def _predict(predictor: Predictor, paths: Sequence[Path]) -> list[_Row]:
     )
     return [
         {"image": str(path), "class": name, "probability": probability, "p_value": p_value, "accepted": accepted}
-        for path, name, probability, p_value, accepted in zip(paths, *columns, strict=True)
+        for path, name, probability, p_value, accepted in zip(images, *columns, strict=True)
     ]
 
 
 def _as_table(rows: Sequence[_Row]) -> None:
     cells = [
-        [
+        [r["image"], "–", "–", "–", "unreadable"]
+        if "error" in r
+        else [
             r["image"],
             r["class"],
             f"{r['probability']:.4f}",
@@ -98,7 +125,8 @@ def _as_json(rows: Sequence[_Row]) -> None:
 
 
 def _as_csv(rows: Sequence[_Row]) -> None:
-    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
+    columns = dict.fromkeys(key for row in sorted(rows, key=len, reverse=True) for key in row)  # the error's comes last
+    writer = csv.DictWriter(sys.stdout, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 

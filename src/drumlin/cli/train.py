@@ -14,6 +14,9 @@ from drumlin.settings.data import AugmentSettings, DataSettings, default_augment
 from drumlin.settings.heads import head_settings
 from drumlin.settings.run import RunSettings, TrainingSettings, default_training
 
+_NO_SETTINGS = {"--out", "--resume", "--quiet", "--report", "--no-report", "--data-root", "--download"}
+"""Flags that change nothing of what the training ends in."""
+
 
 @dataclass(kw_only=True)
 class _Flags:
@@ -37,6 +40,8 @@ class _Flags:
     """Go on where the training in OUT was interrupted; settings must be the same, or not given at all."""
     quiet: bool = False
     """No progress."""
+    report: bool = True
+    """When trained, measure the run as `drumlin evaluate` does, and write its page, OUT/report.html."""
 
 
 def _flags(data: str, head: str, backbone: str) -> type[Any]:
@@ -57,7 +62,7 @@ def _flags(data: str, head: str, backbone: str) -> type[Any]:
 
 
 def run(words: Sequence[str]) -> int:
-    """Train, and say where the run is."""
+    """Train, measure, write the page, and say where the run is."""
     from drumlin.training import first_process, read_config, reporter, train
 
     data, _ = take(words, "--data", "digits")
@@ -65,7 +70,7 @@ def run(words: Sequence[str]) -> int:
     backbone, rest = take(rest, "--backbone", default_backbone(data))
     flags = parse(_flags(data, head, backbone), rest, name="train", fixed=f"with --head {head} --backbone {backbone}")
     given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
-    if flags.resume and given <= {"--out", "--resume", "--quiet", "--data-root", "--download"}:
+    if flags.resume and given <= _NO_SETTINGS:
         settings = read_config(flags.out)
         where = dataclasses.replace(settings.data, root=flags.data_root, download=flags.download)
         settings = dataclasses.replace(settings, data=where)
@@ -86,8 +91,45 @@ def run(words: Sequence[str]) -> int:
             seed=flags.seed,
         )
     train(settings, flags.out, resume=flags.resume, reporter=reporter(quiet=flags.quiet))
-    if not flags.quiet and first_process():
-        progress(
-            f"trained: {flags.out}    next: drumlin evaluate {flags.out}; drumlin calibrate {flags.out} --false-alarm 0.01"
-        )
+    if not first_process():
+        return 0
+    say = (lambda text: None) if flags.quiet else progress
+    following = f"drumlin calibrate {flags.out} --false-alarm 0.01"
+    if not flags.report:
+        say(f"trained: {flags.out}    next: drumlin evaluate {flags.out}; {following}")
+        return 0
+    say(f"trained: {flags.out}")
+    page = _page(flags)
+    if page is not None:
+        say(f"page: {page}    next: {following}")
     return 0
+
+
+def _page(flags: Any) -> Path | None:
+    """Measure the finished run and write its page; what goes wrong is told, and takes nothing from the training."""
+    try:
+        _measure(flags)
+        from drumlin.report import write_report
+
+        return write_report([flags.out])
+    except Exception as error:  # whatever it is, the training is finished
+        expected = isinstance(error, ValueError | ImportError | OSError)
+        what = " ".join((str(error) if expected else f"{type(error).__name__}: {error}").split())
+        progress(f"warning: {flags.out} is trained, but its page could not be made: {what}")
+        return None
+
+
+def _measure(flags: Any) -> None:
+    from drumlin.tasks import Subject
+    from drumlin.tasks.evaluation import evaluation
+    from drumlin.tasks.feature_map import TRAINING, feature_map, known_sets
+    from drumlin.training import Run
+
+    subject = Subject(Run(flags.out, root=flags.data_root, download=flags.download))
+    try:
+        results = evaluation(subject)
+    except ValueError as error:
+        progress(f"warning: {flags.out} is trained, but not measured on test images: {' '.join(str(error).split())}")
+        results = {"map": feature_map(subject, known_sets(subject, TRAINING))}
+    for name, result in results.items():
+        result.store(flags.out, name)

@@ -1,1 +1,37 @@
-"""What to run and measure together: one module a paper or purpose."""
+"""Recipes: a paper's table or figure → the runs and tasks that make it. One module a group of them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from drumlin._io import unknown
+from drumlin.recipes.experiment import Experiment
+from drumlin.results.record import Scale
+
+RECIPES: dict[str, str] = {
+    "mnist-heads": "drumlin.recipes.mnist_heads",
+}
+"""Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""
+
+
+def recipe(name: str, scale: Scale) -> Experiment:
+    """Return the experiment called `name` at a scale.
+
+    Raises:
+        ValueError: an unknown name, with the nearest; or a scale that it does not have.
+    """
+    experiment: Experiment = _module(name).experiment(scale)
+    return experiment
+
+
+def about(name: str) -> str:
+    """Return in a line what the recipe called `name` reproduces."""
+    text: str = _module(name).ABOUT
+    return text
+
+
+def _module(name: str) -> Any:
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return importlib.import_module(RECIPES[name])

@@ -17,8 +17,11 @@ from drumlin.settings.heads import head_settings
 from drumlin.settings.run import RunSettings, default_training
 from drumlin.tasks.base import Subject
 from drumlin.tasks.classification import classification
-from drumlin.tasks.detection import anomalous_features, detection, fit_detectors, refusal
+from drumlin.tasks.detection import anomalous_sets, detection, fit_detectors, refusal
+from drumlin.tasks.feature_map import feature_map, known_sets
+from drumlin.tasks.geometry import geometry
 from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.tasks.shown import features_of
 from drumlin.training import Run, train
 
 RECIPE = "demo"
@@ -82,18 +85,22 @@ def settings(head: str, seed: int) -> RunSettings:
 def _measure(subject: Subject) -> list[Record]:
     run = subject.run
     detectors = fit_detectors(subject)
-    anomalies = anomalous_features(subject, SETS) | {ATTACKED: attack_test_images(subject, ATTACK).features}
+    sets = anomalous_sets(subject, SETS) | {ATTACKED: attack_test_images(subject, ATTACK).shown}
+    anomalies = features_of(sets)
     conformal = calibrate(run.classifier, detectors[DETECTOR], subject.features(run.holdout_images()), FALSE_ALARM)
     Predictor(run.classifier, detectors[DETECTOR], conformal).save(run.folder, holdout=run.split.holdout)
-    results = {
-        "classification": classification(subject),
-        "robustness": robustness(subject, ATTACK, ATTACKED),
-        "detection": detection(subject, anomalies, detectors),
-        "refusal": refusal(subject, anomalies, detectors[DETECTOR], conformal),
-    }
-    for name, result in results.items():
+    results = [
+        ("classification", classification(subject)),
+        ("geometry", geometry(subject)),
+        ("robustness", robustness(subject, ATTACK, ATTACKED)),
+        ("detection", detection(subject, anomalies, detectors)),
+        ("detection", refusal(subject, anomalies, detectors[DETECTOR], conformal)),  # the same scores
+    ]
+    for name, result in results:
         result.store(run.folder, name)
-    return [record for result in results.values() for record in result.records]
+    # After the scores, whose extremes it keeps.
+    feature_map(subject, known_sets(subject) | sets).store(run.folder, "map")
+    return [record for _, result in results for record in result.records]
 
 
 def _examples(run: Run) -> list[Example]:

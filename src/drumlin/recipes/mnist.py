@@ -17,9 +17,11 @@ from drumlin.settings.heads import head_settings
 from drumlin.settings.run import RunSettings, default_training
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
-from drumlin.tasks.detection import anomalous_features, detection, fit_detectors, refusal
+from drumlin.tasks.detection import anomalous_sets, detection, fit_detectors, refusal
+from drumlin.tasks.feature_map import feature_map, known_sets
 from drumlin.tasks.geometry import geometry
 from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.tasks.shown import features_of
 from drumlin.training import Run, train
 from drumlin.training.progress import Reporter
 
@@ -68,8 +70,9 @@ def measure(subject: Subject) -> list[Record]:
     """
     run = subject.run
     classifier = run.classifier
-    anomalies = anomalous_features(subject, SETS, root=run.root, download=run.download)
-    anomalies[ATTACKED] = attack_test_images(subject, ATTACK).features
+    sets = anomalous_sets(subject, SETS, root=run.root, download=run.download)
+    sets[ATTACKED] = attack_test_images(subject, ATTACK).shown
+    anomalies = features_of(sets)
     detectors = fit_detectors(subject)
     results: dict[str, TaskResult] = {
         "training": training_time(subject),
@@ -89,9 +92,13 @@ def measure(subject: Subject) -> list[Record]:
     for name, detector in detectors.items():
         conformal = calibrate(classifier, detector, holdout, FALSE_ALARM)
         Predictor(classifier, detector, conformal).save(run.folder, holdout=run.split.holdout)
-        results[f"refusal-{name}"] = refusal(subject, halves | anomalies, detector, conformal)
+        # Its scores are detection's, and those of the halves are parts of them.
+        records = refusal(subject, halves | anomalies, detector, conformal).records
+        results[f"refusal-{name}"] = TaskResult(records)
     for name, result in results.items():
         result.store(run.folder, name)
+    # After the scores, whose extremes it keeps.
+    feature_map(subject, known_sets(subject) | sets).store(run.folder, "map")
     return [record for result in results.values() for record in result.records]
 
 

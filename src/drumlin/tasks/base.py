@@ -42,8 +42,7 @@ class TaskResult:
         measurement has the same value.
         """
         if self.arrays:
-            path = folder / "arrays" / f"{name}.safetensors"
-            write_tensors(path, {**_stored(path), **self.arrays})
+            write_tensors(_arrays(folder, name), stored_arrays(folder, name) | self.arrays)
         path = folder / "results.jsonl"
         known = {record.key: record.value for record in read(path)} if path.is_file() else {}
         append(path, [record for record in self.records if known.get(record.key, _NEW) != record.value])
@@ -96,12 +95,16 @@ def stored_records(run: Run) -> list[Record]:
     return read(path) if path.is_file() else []
 
 
-def _stored(path: Path) -> dict[str, Tensor]:
-    """Return the arrays in a file; none if it is not there or not whole."""
+def stored_arrays(folder: Path, name: str) -> dict[str, Tensor]:
+    """Return the arrays that results called `name` stored in a run's folder; none if the file is not there or not whole."""
     try:
-        return read_tensors(path)[0]
+        return read_tensors(_arrays(folder, name))[0]
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def _arrays(folder: Path, name: str) -> Path:
+    return folder / "arrays" / f"{name}.safetensors"
 
 
 def _facts(environment: dict[str, Any]) -> dict[str, Any]:

@@ -12,16 +12,17 @@ from drumlin.metrics.detection import bootstrap, detection_metrics
 from drumlin.metrics.intervals import false_alarm_interval, wilson
 from drumlin.refusal import Conformal
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
+from drumlin.tasks.shown import Kind, ShownSet, features_of
 
 TASK = "detection"
 REFUSAL = "refusal"
 PROTOCOL = "all-test-samples"
 
 
-def anomalous_features(
+def anomalous_sets(
     subject: Subject, specs: Sequence[str], *, root: str | None = None, download: bool = False
-) -> dict[str, FeatureSet]:
-    """Return the features of out-of-distribution sets by their names, brought to the model's channels and size.
+) -> dict[str, ShownSet]:
+    """Return out-of-distribution sets by their names, brought to the model's channels and size, with their features.
 
     Raises:
         ValueError: a set that is not there, or unknown.
@@ -30,7 +31,14 @@ def anomalous_features(
     sets: dict[str, Images | ImageFiles] = {
         spec: load_ood(spec, like, root=root, download=download, seed=subject.run.settings.seed) for spec in specs
     }
-    return {spec: subject.features(images) for spec, images in sets.items()}
+    return {spec: ShownSet(Kind.OUT_OF_DISTRIBUTION, subject.features(images), images) for spec, images in sets.items()}
+
+
+def anomalous_features(
+    subject: Subject, specs: Sequence[str], *, root: str | None = None, download: bool = False
+) -> dict[str, FeatureSet]:
+    """Return the features of `anomalous_sets`."""
+    return features_of(anomalous_sets(subject, specs, root=root, download=download))
 
 
 def fit_detectors(subject: Subject, names: Sequence[str] | None = None) -> dict[str, Detector]:
@@ -88,12 +96,16 @@ def refusal(
 
     The interval of the false alarms is the beta-binomial one, in which they lie if calibration and test samples are
     exchangeable; it is about the rate asked for, not about the rate found. The other intervals are Wilson's.
+
+    Returns:
+        Records; arrays of scores as those of `detection`, to be stored with them.
     """
     subject.begin()
     test = subject.features(subject.run.test_images())
+    scores = {name: detector.score(features) for name, features in {"test": test, **anomalies}.items()}
     level = conformal.false_alarm
     facts = {"split": "test", "detector": detector.name, "protocol": f"false-alarm={level:g}", "unit": "fraction"}
-    refused = ~conformal.accepts(detector.score(test))
+    refused = ~conformal.accepts(scores["test"])
     low, high = false_alarm_interval(len(conformal.scores), len(test), level)
     asked = {"ci_low": low, "ci_high": high, "published": level, "published_source": "rate asked for"}
     records = [
@@ -102,9 +114,9 @@ def refusal(
         )
     ]
     for anomaly, features in anomalies.items():
-        refused = ~conformal.accepts(detector.score(features))
+        refused = ~conformal.accepts(scores[anomaly])
         low, high = wilson(int(refused.sum()), len(features))
         share = int(refused.sum()) / len(refused)
         interval = {"ci_low": low, "ci_high": high, "n": len(features)}
         records.append(subject.record(REFUSAL, "refused", share, anomaly=anomaly, **interval, **facts))
-    return TaskResult(records)
+    return TaskResult(records, as_arrays({f"{detector.name}/{name}": values for name, values in scores.items()}))

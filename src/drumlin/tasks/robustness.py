@@ -16,9 +16,10 @@ from drumlin.features import FeatureSet, evaluation_mode, feature_set
 from drumlin.metrics.intervals import wilson
 from drumlin.model import Classifier, read_description
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
+from drumlin.tasks.shown import Kind, ShownSet, thumbnails
 
 TASK = "robustness"
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 UNTARGETED = "untargeted"
 TARGETS: dict[str, Callable[[Classifier, Tensor, Tensor, torch.Generator], Tensor | None]] = {
     UNTARGETED: lambda classifier, x, y, generator: None,
@@ -30,19 +31,24 @@ TARGETS: dict[str, Callable[[Classifier, Tensor, Tensor, torch.Generator], Tenso
 
 @dataclass(frozen=True)
 class Attacked:
-    """Features of attacked test images, and what the attack did to them, a value a sample."""
+    """Features and thumbnails of attacked test images, and what the attack did to them, a value a sample."""
 
-    features: FeatureSet
+    shown: ShownSet
     success: Tensor
     l2: Tensor
     linf: Tensor
     zero_gradient: Tensor
 
+    @property
+    def features(self) -> FeatureSet:
+        """Features of the attacked images."""
+        return self.shown.features
+
 
 def attack_test_images(
     subject: Subject, attack: Attack, *, target: str = UNTARGETED, limit: int | None = None, seed: int = 0
 ) -> Attacked:
-    """Attack the test images (the first `limit` of them) and return their features; cached in the run.
+    """Attack the test images (the first `limit` of them) and return their features and thumbnails; cached in the run.
 
     Args:
         subject: the run.
@@ -71,7 +77,18 @@ def attack_test_images(
         tensors = _attack(subject, attack, target, images, seed)
         write_tensors(cache, tensors)
     features = FeatureSet(tensors["z"], tensors["logits"], tensors["y"])
-    return Attacked(features, *(tensors[name] for name in ("success", "l2", "linf", "zero_gradient")))
+    small = Images(
+        pixels=tensors["thumbnails"],
+        labels=tensors["y"],
+        class_names=images.class_names,
+        name=images.name,
+        split=images.split,
+        note=f"attacked by {attack!r}",
+    )
+    return Attacked(
+        ShownSet(Kind.ATTACKED, features, small),
+        *(tensors[name] for name in ("success", "l2", "linf", "zero_gradient")),
+    )
 
 
 def _attack(subject: Subject, attack: Attack, target: str, images: Images | ImageFiles, seed: int) -> dict[str, Tensor]:
@@ -85,7 +102,10 @@ def _attack(subject: Subject, attack: Attack, target: str, images: Images | Imag
         with torch.no_grad(), evaluation_mode(classifier):
             features = feature_set(classifier, result.x, y)
         measured = {name: getattr(result, name) for name in ("success", "l2", "linf", "zero_gradient")}
-        for name, value in {"z": features.z, "logits": features.logits, "y": y, **measured}.items():
+        # rounded to whole bytes, as a file of the image would be: to look at, not to measure on
+        small = thumbnails((result.x * 255).round().to(torch.uint8))
+        named = {"z": features.z, "logits": features.logits, "y": y, "thumbnails": small}
+        for name, value in {**named, **measured}.items():
             parts.setdefault(name, []).append(value)
     return {name: torch.cat(values) for name, values in parts.items()}
 

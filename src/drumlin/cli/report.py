@@ -1,0 +1,37 @@
+"""drumlin report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from drumlin.cli._parsing import parse
+
+
+@dataclass(kw_only=True)
+class Report:
+    """Write one page of a run, or of several side by side: what the model knows, and what it doesn't."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders that `drumlin train --out` wrote."""
+    out: Path | None = None
+    """File of the page; by default report.html in the first run."""
+    figures: Path | None = None
+    """Folder for the page's figures as PNG and SVG."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Write the page, and say where it is."""
+    flags = parse(Report, words, name="report")
+    if not flags.runs:
+        raise ValueError("no run: name the folders that `drumlin train --out` wrote")
+    from drumlin.report import write_report
+
+    print(f"page: {write_report(flags.runs, flags.out, figures=flags.figures)}")
+    if flags.figures is not None:
+        print(f"figures: {flags.figures}")
+    return 0

@@ -1,0 +1,114 @@
+"""drumlin reproduce."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from drumlin.cli._parsing import parse, progress
+from drumlin.cli._tables import percent, table
+from drumlin.results import Record, select
+
+if TYPE_CHECKING:
+    from drumlin.recipes.experiment import Ledger
+
+
+@dataclass(kw_only=True)
+class Reproduce:
+    """Reproduce a table or figure of a paper: train what is not recorded yet, measure it, and print it beside the published values."""
+
+    name: Annotated[str | None, tyro.conf.Positional] = None
+    """A recipe; --list shows them."""
+    scale: Literal["cpu", "paper", "smoke"] = "cpu"
+    """How much to spend: what two processor cores can do, as in the paper, or seconds to see it run."""
+    out: Path | None = None
+    """Folder of the runs; by default runs/NAME-SCALE."""
+    results: Path | None = None
+    """File of records, added to; by default results.jsonl in that folder. What is recorded there is not done again."""
+    list: bool = False
+    """Only list the recipes, or what is done and left of one."""
+    data_root: str | None = None
+    """Folder of the data sets; by default DRUMLIN_DATA, else the user's cache folder."""
+    download: bool = False
+    """Download a data set that is not there."""
+    quiet: bool = False
+    """No progress of the single trainings."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Do what is left of a recipe, and print its table."""
+    flags = parse(Reproduce, words, name="reproduce")
+    from drumlin.recipes import RECIPES, about, recipe
+    from drumlin.recipes.experiment import Ledger
+
+    if flags.name is None:
+        if not flags.list:
+            raise ValueError(f"no recipe: name one of {', '.join(RECIPES)}, or see them with --list")
+        print(table(["recipe", "what it reproduces"], [[name, about(name)] for name in RECIPES]))
+        return 0
+    experiment = recipe(flags.name, flags.scale)
+    out = flags.out or Path("runs") / f"{flags.name}-{flags.scale}"
+    ledger = Ledger(experiment, flags.results or out / "results.jsonl")
+    if not flags.list:
+        _do(ledger, out, flags)
+    print(_rows(ledger))
+    return 0
+
+
+def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
+    from drumlin.recipes.experiment import pending, perform
+    from drumlin.training import reporter
+
+    began = time.monotonic()
+    for done, step in enumerate(pending(ledger)):
+        left = sum(map(ledger.left, ledger.experiment.variants))
+        pace = f", about {_duration((time.monotonic() - began) / done * left)}" if done else ""
+        what = "to choose settings" if step.tuning else "to measure"
+        progress(f"{step.variant.name}, {step.candidate}, seed {step.seed}, {what}    {left} trainings left{pace}")
+        records = perform(
+            step, ledger, out, root=flags.data_root, download=flags.download, reporter=reporter(quiet=flags.quiet)
+        )
+        progress("  ".join(f"{r.metric} {percent(r.value)}" for r in records if r.metric.endswith("error")))
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration for people.
+
+    >>> _duration(59), _duration(8000)
+    ('1 min', '2 h 13 min')
+    """
+    hours, minutes = divmod(max(1, round(seconds / 60)), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _rows(ledger: Ledger) -> str:
+    """Return the table of an experiment: a line a variant, what is not measured yet left open."""
+    rows = []
+    for variant in ledger.experiment.variants:
+        errors = select(ledger.measurements(variant), metric="error", task="classification")
+        known = variant.published
+        rows.append(
+            [
+                variant.name,
+                ledger.chosen(variant) or "–",
+                f"{len(errors)}/{len(variant.seeds)}",
+                _mean(errors),
+                "–" if known is None else f"{percent(known.value)} ({known.source})",
+            ]
+        )
+    return table(["row", "settings", "seeds", "test error", "published"], rows)
+
+
+def _mean(records: Sequence[Record]) -> str:
+    """Return mean ± standard deviation in percent; – where there is none, or one has no number."""
+    values = [record.value for record in records if record.value is not None]
+    if not values or len(values) < len(records):
+        return "–"
+    spread = f" ± {percent(statistics.stdev(values))}" if len(values) > 1 else ""
+    return percent(statistics.mean(values)) + spread

@@ -1,0 +1,251 @@
+"""Experiments made of many runs: what to run, what is recorded already, and running the rest, resumably.
+
+A row of a table is a `Variant`: a few candidate settings, of which the one with the least hold-out error is taken, and seeds.
+The records decide what is left to do, not the run folders: those may be deleted, or be on another machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drumlin.results import Record, append, latest, read, select
+from drumlin.results.record import Scale
+from drumlin.settings.run import RunSettings
+from drumlin.tasks.base import Subject, TaskResult
+from drumlin.training import Run, TrainingError, train
+from drumlin.training.progress import Reporter
+
+TUNING = "tuning"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A value from the literature, in the unit of the record it stands beside, and where it is from."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of an experiment's table.
+
+    Attributes:
+        name: what its records' protocol says: unique in the experiment.
+        candidates: settings by a short name that says in what they differ, e.g. "lr=0.05"; the first is the default. With several,
+            each is trained with the first seed, and the one with the least hold-out error is trained with the others.
+        seeds: of the trainings; the candidates' own seed is replaced.
+        published: value of the metric "error" to compare with.
+    """
+
+    name: str
+    candidates: dict[str, RunSettings]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    published: Published | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Variants, and what is measured of each model that is chosen.
+
+    Attributes:
+        name: of the recipe; every record has it.
+        scale: "paper", "cpu" or "smoke".
+        variants: the rows.
+        measure: subject → results, the records of which are kept; among them one with the metric "error".
+    """
+
+    name: str
+    scale: Scale
+    variants: tuple[Variant, ...]
+    measure: Callable[[Subject], Iterable[TaskResult]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training that is to be done, and for what: "tuning", to choose among candidates, or the measurement of the chosen one."""
+
+    variant: Variant
+    candidate: str
+    seed: int
+    tuning: bool
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's folder."""
+        words = f"{self.variant.name} {self.candidate} seed {self.seed}"
+        return "-".join("".join(c if c.isalnum() or c in ".=" else " " for c in words).split())
+
+
+class Ledger:
+    """What the records of one experiment say is done.
+
+    Args:
+        experiment: whose records count.
+        path: file of records, of this and other experiments; may not exist yet.
+    """
+
+    def __init__(self, experiment: Experiment, path: Path) -> None:
+        self.experiment, self.path = experiment, path
+        everything = read(path) if path.is_file() else []
+        self._records = latest(select(everything, recipe=experiment.name, scale=experiment.scale))
+
+    def tuned(self, variant: Variant) -> dict[str, float]:
+        """Return the hold-out errors of a variant's candidates that are known; one whose training diverged has infinity."""
+        found = {}
+        for record in select(self._records, task=TUNING, metric="holdout-error"):
+            name, _, candidate = (record.protocol or "").rpartition("; ")
+            if name == variant.name and candidate in variant.candidates:
+                found[candidate] = math.inf if record.value is None else record.value
+        return found
+
+    def chosen(self, variant: Variant) -> str | None:
+        """Return the candidate that is taken: the best one, the first of equals; None as long as not all are known."""
+        if len(variant.candidates) == 1:
+            return next(iter(variant.candidates))
+        found = self.tuned(variant)
+        return min(variant.candidates, key=found.__getitem__) if found.keys() == variant.candidates.keys() else None
+
+    def measurements(self, variant: Variant) -> list[Record]:
+        """Return the records of a variant's measured seeds, of all metrics."""
+        return [
+            record
+            for record in self._records
+            if record.task != TUNING
+            and record.seed in variant.seeds
+            and (record.protocol or "").partition("; ")[0] == variant.name
+        ]
+
+    def measured(self, variant: Variant) -> set[int]:
+        """Return the seeds of which there are measurements."""
+        errors = select(self.measurements(variant), task="classification", metric="error")
+        return {record.seed for record in errors if record.seed is not None}
+
+    def steps(self, variant: Variant) -> list[Step]:
+        """Return what is left to do for a variant, as far as can be said now."""
+        first = variant.seeds[0]
+        chosen, tuned = self.chosen(variant), self.tuned(variant)
+        if chosen is None:
+            return [Step(variant, name, first, True) for name in variant.candidates if name not in tuned]
+        return [Step(variant, chosen, seed, False) for seed in variant.seeds if seed not in self.measured(variant)]
+
+    def left(self, variant: Variant) -> int:
+        """Return the number of trainings that are left, those included of which the settings are not known yet.
+
+        The first seed of a tuned variant was trained for its tuning.
+        """
+        steps = self.steps(variant)
+        later = len(variant.seeds) - 1 if steps and steps[0].tuning else 0
+        return len(steps) + later
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Append records to the file."""
+        append(self.path, records)
+        self._records = latest([*self._records, *records])
+
+
+def pending(ledger: Ledger) -> Iterator[Step]:
+    """Yield what is left of an experiment, step by step, each according to the records there are then.
+
+    All variants come to their first measured seed before any comes to its second: a run that is cut short leaves a whole table.
+    """
+    variants = ledger.experiment.variants
+    for rank in range(max(len(variant.seeds) for variant in variants)):
+        for variant in variants:
+            while steps := [s for s in ledger.steps(variant) if s.tuning or s.seed in variant.seeds[: rank + 1]]:
+                yield steps[0]
+                if steps[0] in ledger.steps(variant):
+                    raise RuntimeError(f"{steps[0].folder} left no record behind")
+
+
+def perform(
+    step: Step,
+    ledger: Ledger,
+    out: Path,
+    *,
+    root: str | None = None,
+    download: bool = False,
+    reporter: Reporter | None = None,
+) -> list[Record]:
+    """Train what a step asks for below `out`, measure it, and record it; return the new records.
+
+    A begun training is gone on with. One that diverges is recorded as a measurement without a number.
+
+    Raises:
+        ValueError: data that is not there; a run of other settings in the folder.
+    """
+    experiment, variant = ledger.experiment, step.variant
+    settings = variant.candidates[step.candidate]
+    data = dataclasses.replace(settings.data, root=root, download=download)
+    settings = dataclasses.replace(settings, data=data, seed=step.seed)
+    folder = out / step.folder
+    try:
+        train(settings, folder, resume=(folder / "config.json").exists(), reporter=reporter)
+    except TrainingError:
+        records = _diverged(step, experiment, settings)
+    else:
+        subject = Subject(Run(folder, root=root, download=download), recipe=experiment.name, scale=experiment.scale)
+        records = [_tuning_record(step, subject)] if step.tuning else _measured(step, experiment, subject)
+    ledger.add(records)
+    return records
+
+
+def _measured(step: Step, experiment: Experiment, subject: Subject) -> list[Record]:
+    records = [record for result in experiment.measure(subject) for record in result.records]
+    return [_named(record, step.variant) for record in records]
+
+
+def _named(record: Record, variant: Variant) -> Record:
+    """Return a record of this variant, with what was published of it."""
+    protocol = variant.name if record.protocol is None else f"{variant.name}; {record.protocol}"
+    if variant.published is None or (record.task, record.metric) != ("classification", "error"):
+        return dataclasses.replace(record, protocol=protocol)
+    known = variant.published
+    return dataclasses.replace(record, protocol=protocol, published=known.value, published_source=known.source)
+
+
+def _tuning_record(step: Step, subject: Subject) -> Record:
+    history = (subject.run.folder / "training.jsonl").read_text().splitlines()
+    error = _holdout_error(history)
+    n, protocol = len(subject.run.split.holdout), f"{step.variant.name}; {step.candidate}"
+    facts = {"split": "holdout", "unit": "fraction", "n": n, "protocol": protocol}
+    return subject.record(TUNING, "holdout-error", error, **facts, **subject.trained_with)
+
+
+def _holdout_error(history: Sequence[str]) -> float:
+    error = json.loads(history[-1])["holdout_error"]
+    if error is None:
+        raise ValueError("candidates are chosen by their error on the hold-out, and nothing was held out")
+    return float(error)
+
+
+def _diverged(step: Step, experiment: Experiment, settings: RunSettings) -> list[Record]:
+    """Return the record of a training that came to no end: it has no number."""
+    task, metric, split, protocol = "classification", "error", "test", step.variant.name
+    if step.tuning:
+        task, metric, split, protocol = TUNING, "holdout-error", "holdout", f"{step.variant.name}; {step.candidate}"
+    published = None if step.tuning else step.variant.published
+    return [
+        Record(
+            run=step.folder,
+            recipe=experiment.name,
+            task=task,
+            data=settings.data.name,
+            split=split,
+            head=settings.head.name,
+            backbone=settings.backbone.name,
+            protocol=protocol,
+            metric=metric,
+            value=None,
+            unit="fraction",
+            seed=step.seed,
+            scale=experiment.scale,
+            published=None if published is None else published.value,
+            published_source=None if published is None else published.source,
+        )
+    ]

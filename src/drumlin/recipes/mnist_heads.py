@@ -1,0 +1,132 @@
+"""MNIST with every head, 2-D and 100-D features: L Table 1, T Table 1, S's figures, and the heads they do not have."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from drumlin._io import unknown
+from drumlin.recipes.experiment import Experiment, Published, Variant
+from drumlin.results.record import Scale
+from drumlin.settings.backbones import BackboneSettings, backbone_settings
+from drumlin.settings.data import DataSettings
+from drumlin.settings.heads import HeadSettings, head_settings
+from drumlin.settings.run import OptimizerSettings, RunSettings, TrainingSettings
+from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.classification import classification
+from drumlin.tasks.geometry import geometry
+
+ABOUT = "MNIST with every head, 2-D and 100-D: test error beside L and T Table 1 and S"
+DIMENSIONS = (2, 100)
+RATES = (0.01, 0.03, 0.1, 0.3)
+"""The same four learning rates are tried for every head. The second is the default."""
+
+_L, _S = "L Table 1, T Table 1", "S, test accuracy on MNIST"
+
+HEADS: dict[str, HeadSettings] = {
+    "softmax": head_settings("softmax"),
+    "softmax smoothed 0.1": head_settings("softmax", label_smoothing=0.1),
+    "center": head_settings("center"),
+    "contrastive-center": head_settings("contrastive-center"),
+    "l-softmax m=2": head_settings("l-softmax", margin=2),
+    "l-softmax m=3": head_settings("l-softmax", margin=3),
+    "l-softmax m=4": head_settings("l-softmax", margin=4),
+    "isotropic": head_settings("isotropic"),
+    "rce": head_settings("rce"),
+    "max-mahalanobis": head_settings("max-mahalanobis"),
+    "triplet": head_settings("triplet", softmax_weight=0.0),
+    "triplet + softmax": head_settings("triplet"),
+    "contrastive": head_settings("contrastive", softmax_weight=0.0),
+    "contrastive + softmax": head_settings("contrastive"),
+    "gm": head_settings("gm", margin=1.0),
+    "lgm": head_settings("lgm", margin=1.0),
+}
+"""The rows on the fast network; margin 1 is what the papers take for MNIST."""
+
+TABLE_1: dict[str, tuple[HeadSettings, tuple[float, float]]] = {
+    "softmax": (head_settings("softmax"), (1.82, 0.68)),
+    "center": (head_settings("center"), (1.45, 0.47)),
+    "l-softmax m=2": (head_settings("l-softmax", margin=2), (1.30, 0.43)),
+    "lgm alpha=0": (head_settings("lgm", margin=0.0), (1.44, 0.49)),
+    "lgm alpha=0.3": (head_settings("lgm", margin=0.3), (1.32, 0.42)),
+    "lgm alpha=1": (head_settings("lgm", margin=1.0), (1.17, 0.39)),
+}
+"""L's rows on its own network, with its error rates in percent at 2-D and 100-D. L does not say which m L-Softmax had."""
+
+_PUBLISHED_2D: dict[str, Published] = {
+    "softmax": Published(0.0182, _L),
+    "center": Published(0.0145, _L),
+    "l-softmax m=2": Published(0.0104, _S),
+    "l-softmax m=3": Published(0.0078, _S),
+    "l-softmax m=4": Published(0.0066, _S),
+    "gm": Published(0.0117, "T Table 1"),
+    "lgm": Published(0.0117, "L Table 1"),
+}
+_PUBLISHED_100D: dict[str, Published] = {
+    "softmax": Published(0.0068, _L),
+    "center": Published(0.0047, _L),
+    "l-softmax m=2": Published(0.0043, _L),
+    "gm": Published(0.0039, "T Table 1"),
+    "lgm": Published(0.0039, "L Table 1"),
+}
+_PUBLISHED = {2: _PUBLISHED_2D, 100: _PUBLISHED_100D}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scale:
+    """What a scale decides."""
+
+    data: str
+    backbone: str
+    epochs: int
+    batch_size: int
+    seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+
+
+_SCALES: dict[str, _Scale] = {
+    "cpu": _Scale("mnist", "fast-28", 3, 128, (0, 1, 2), RATES),
+    "paper": _Scale("mnist", "cvpr-6", 20, 128, (0, 1, 2), RATES),
+    "smoke": _Scale("digits", "digits-cnn", 1, 32, (0, 1), RATES[:2]),
+}
+
+
+def experiment(scale: Scale) -> Experiment:
+    """Return the experiment: all heads in both dimensions with the same small tuning, then L Table 1's rows on its network."""
+    if scale not in _SCALES:
+        raise unknown("scale", scale, _SCALES)
+    chosen = _SCALES[scale]
+    return Experiment("mnist-heads", scale, (*_rows(chosen), *_table_1(chosen)), measure)
+
+
+def measure(subject: Subject) -> Iterator[TaskResult]:
+    """Yield error and geometry of a run."""
+    yield classification(subject)
+    yield geometry(subject)
+
+
+def _rows(scale: _Scale) -> Iterator[Variant]:
+    for dimension in DIMENSIONS:
+        for name, head in HEADS.items():
+            if name == "max-mahalanobis" and dimension == 2:
+                continue  # ten means as far apart as can be need nine dimensions
+            backbone = backbone_settings(scale.backbone, feature_dim=dimension)
+            candidates = {f"lr={rate:g}": _settings(scale, head, backbone, rate) for rate in scale.rates}
+            published = _PUBLISHED[dimension].get(name) if scale.data == "mnist" else None
+            yield Variant(f"{name}, {dimension}-D", candidates, scale.seeds, published)
+
+
+def _table_1(scale: _Scale) -> Iterator[Variant]:
+    """Yield L's rows, one training each: at 100-D it has a ReLU after the linear map."""
+    network = "cvpr-6" if scale.data == "mnist" else scale.backbone
+    for place, dimension in enumerate(DIMENSIONS):
+        for name, (head, errors) in TABLE_1.items():
+            backbone = backbone_settings(network, feature_dim=dimension, relu=dimension == 100)
+            settings = _settings(scale, head, backbone, RATES[1])
+            published = Published(errors[place] / 100, _L) if scale.data == "mnist" else None
+            yield Variant(f"{name}, {dimension}-D, L's network", {"lr=0.03": settings}, scale.seeds[:1], published)
+
+
+def _settings(scale: _Scale, head: HeadSettings, backbone: BackboneSettings, rate: float) -> RunSettings:
+    training = TrainingSettings(epochs=scale.epochs, batch_size=scale.batch_size, optimizer=OptimizerSettings(lr=rate))
+    return RunSettings(data=DataSettings(name=scale.data), head=head, backbone=backbone, training=training)

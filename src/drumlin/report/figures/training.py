@@ -1,0 +1,143 @@
+"""How the training went: loss by term, and errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from drumlin.report.contents import RunContents
+from drumlin.report.figures.base import MPL_DASHES, Figure, axis, escaped, in_percent, legend_below, plain
+from drumlin.report.palette import Token, light
+from drumlin.report.text import listing, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LOOKS = (
+    ("ink", "solid"),
+    ("test", "dash"),
+    ("set-1", "dot"),
+    ("set-3", "dashdot"),
+    ("set-4", "longdash"),
+    ("set-2", "dash"),
+)
+
+Series = Mapping[str, tuple[float | None, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Curves(Figure):
+    """Values by epoch; None where there is none."""
+
+    epochs: tuple[int, ...]
+    series: Series
+    title: ClassVar[str]
+    style: ClassVar[dict[str, Any]]
+
+    @property
+    def alt(self) -> str:
+        """See `Figure`."""
+        ends = [f"{name} {number(values[-1])}" for name, values in self.series.items()]
+        return f"{self.title} by epoch; at the end {listing(ends)}."
+
+    def _logarithmic(self) -> bool:
+        values = [value for series in self.series.values() for value in series if value is not None]
+        return bool(values) and min(values) > 0
+
+    def traces(self) -> list[dict[str, Any]]:
+        """See `Figure`."""
+        return [
+            {
+                "type": "scatter",
+                "mode": "lines+markers" if len(self.epochs) < 3 else "lines",
+                "name": escaped(name),
+                "x": list(self.epochs),
+                "y": list(values),
+                "line": {"color": Token(colour), "dash": dash, "width": 2},
+                "hovertemplate": f"epoch %{{x}}: %{{y:{'.2~%' if 'tickformat' in self.style else '.4~g'}}}",
+            }
+            for (name, values), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True)
+        ]
+
+    def layout(self) -> dict[str, Any]:
+        """See `Figure`."""
+        kind = {"type": "log"} if self._logarithmic() else {}
+        whole = {"tickformat": "d"} | ({"dtick": 1} if len(self.epochs) <= 10 else {})
+        return {"xaxis": axis("epoch", **whole), "yaxis": axis(self.title, **kind, **self.style)}
+
+    def draw(self, axes: Axes) -> None:
+        """See `Figure`."""
+        for (name, values), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True):
+            y = [math.nan if value is None else value for value in values]
+            axes.plot(self.epochs, y, color=light(colour), ls=MPL_DASHES[dash], label=plain(name))
+        axes.set(xlabel="epoch", ylabel=self.title, yscale="log" if self._logarithmic() else "linear")
+        if "tickformat" in self.style:
+            in_percent(axes.yaxis)
+        legend_below(axes, len(self.series))
+
+
+class LossCurves(_Curves):
+    """The loss and its terms, weights included."""
+
+    name: ClassVar[str] = "loss"
+    title: ClassVar[str] = "loss (nats an image)"
+    style: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def of(cls, run: RunContents) -> LossCurves | None:
+        """Return the curves; None without a training log."""
+        terms = dict.fromkeys(name for epoch in run.epochs for name in epoch.get("terms", {}))
+        series = {"loss": tuple(_number(epoch.get("loss")) for epoch in run.epochs)} | {
+            name: tuple(_number(epoch.get("terms", {}).get(name)) for epoch in run.epochs) for name in terms
+        }
+        if len(terms) == 1:  # the term is the loss
+            del series["loss"]
+        return cls(_epochs(run), series) if run.epochs else None
+
+    @property
+    def caption(self) -> str:
+        """See `Figure`."""
+        return (
+            "The loss of the training images, and the terms it is the sum of. A term that rises at first is one whose weight is "
+            "warmed up."
+            if len(self.series) > 1
+            else "The loss of the training images."
+        )
+
+
+class ErrorCurves(_Curves):
+    """Share of images that are taken for another class, in training and on the hold-out."""
+
+    name: ClassVar[str] = "errors"
+    title: ClassVar[str] = "errors"
+    style: ClassVar[dict[str, Any]] = {"tickformat": "~%"}
+
+    @classmethod
+    def of(cls, run: RunContents) -> ErrorCurves | None:
+        """Return the curves; None without a training log that has errors."""
+        names = {"training images": "train_error", "hold-out": "holdout_error"}
+        every = {name: tuple(_number(epoch.get(key)) for epoch in run.epochs) for name, key in names.items()}
+        series = {name: values for name, values in every.items() if any(value is not None for value in values)}
+        return cls(_epochs(run), series) if series else None
+
+    @property
+    def caption(self) -> str:
+        """See `Figure`."""
+        return (
+            "Share of images that are taken for another class. Training images are counted as they are met, augmented, "
+            "margin and all; a hold-out far above them means that the network learns by heart."
+        )
+
+
+def _epochs(run: RunContents) -> tuple[int, ...]:
+    return tuple(int(epoch["epoch"]) for epoch in run.epochs)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _looks(n: int) -> list[tuple[str, str]]:
+    return [_LOOKS[i % len(_LOOKS)] for i in range(n)]

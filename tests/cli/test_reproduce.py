@@ -1,0 +1,66 @@
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drumlin.recipes import mnist_heads
+from drumlin.recipes.experiment import Experiment
+from drumlin.results import read
+
+
+def test_without_a_recipe(drumlin, refused):
+    assert refused("reproduce") == "no recipe: name one of mnist-heads, or see them with --list"
+    listed = drumlin("reproduce", "--list")
+    assert listed.code == 0
+    assert "mnist-heads  MNIST with every head" in listed.out
+
+
+def test_an_unknown_recipe(refused):
+    assert refused("reproduce", "mnist-haeds") == (
+        "unknown recipe 'mnist-haeds': did you mean 'mnist-heads'? (known: mnist-heads)"
+    )
+
+
+def test_what_is_left_of_one(drumlin, tmp_path):
+    listed = drumlin("reproduce", "mnist-heads", "--list", "--out", tmp_path)
+    assert listed.code == 0
+    line = next(line for line in listed.out.splitlines() if line.startswith("lgm, 100-D"))
+    assert line.split("  ")[-1].strip() == "0.39% (L Table 1)"
+    assert "0/3" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smoke experiment's first two rows, a seed each."""
+    whole = mnist_heads.experiment("smoke")
+
+    def experiment(scale: str) -> Experiment:
+        rows = [dataclasses.replace(variant, seeds=(0,)) for variant in whole.variants[:2]]
+        return dataclasses.replace(whole, variants=tuple(rows))
+
+    monkeypatch.setattr(mnist_heads, "experiment", experiment)
+
+
+@pytest.mark.slow
+def test_a_recipe_is_run_and_what_is_recorded_is_not_run_again(
+    two_rows: None, drumlin: Callable[..., object], tmp_path: Path
+):
+    words = ("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "runs", "--quiet")
+    first = drumlin(*words)
+    assert first.code == 0
+    assert "softmax, 2-D, lr=0.01, seed 0, to choose settings    4 trainings left" in first.err
+    assert "to measure    1 trainings left, about 1 min" in first.err
+    records = read(tmp_path / "runs" / "results.jsonl")
+    error = next(r.value for r in records if r.metric == "error")
+    line = next(line for line in first.out.splitlines() if line.startswith("softmax, 2-D"))
+    assert f"{error:.2%}" in line
+    assert "1/1" in line
+    for path in (tmp_path / "runs").iterdir():
+        if path.is_dir():
+            path.rename(tmp_path / path.name)
+    again = drumlin(*words)
+    assert again.err == ""
+    assert again.out == first.out
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["results.jsonl"]

@@ -1,0 +1,178 @@
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from drumlin.recipes import experiment as module
+from drumlin.recipes.experiment import Experiment, Ledger, Published, Variant, pending, perform
+from drumlin.results import Record, append, read, select
+from drumlin.settings.run import OptimizerSettings, RunSettings
+from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.classification import classification
+from drumlin.training import TrainingError
+
+
+def measure(subject: Subject) -> Iterator[TaskResult]:
+    yield classification(subject)
+
+
+@pytest.fixture
+def settings(small: Callable[..., RunSettings]) -> Callable[[float], RunSettings]:
+    """Settings of a quick training at a learning rate."""
+
+    def make(rate: float) -> RunSettings:
+        values = small("softmax", "digits:0-2", 0, 0.2, epochs=1)
+        training = dataclasses.replace(values.training, optimizer=OptimizerSettings(lr=rate))
+        return dataclasses.replace(values, training=training)
+
+    return make
+
+
+@pytest.fixture
+def experiment(settings: Callable[[float], RunSettings]) -> Experiment:
+    tuned = Variant("tuned", {"lr=1e-6": settings(1e-6), "lr=0.05": settings(0.05)}, (0, 1), Published(0.25, "Table 9"))
+    plain = Variant("plain, 2-D", {"as it is": settings(0.05)}, (4,))
+    return Experiment("trial", "smoke", (tuned, plain), measure)
+
+
+def record(protocol: str, *, task: str = "classification", metric: str = "error", seed: int = 0, value=0.5, **others):
+    facts = {"recipe": "trial", "scale": "smoke", "data": "digits", "split": "test", "unit": "fraction"} | others
+    return Record(run=f"{protocol}{seed}", task=task, metric=metric, value=value, protocol=protocol, seed=seed, **facts)
+
+
+def tuning(name: str, candidate: str, value: float | None):
+    return record(f"{name}; {candidate}", task="tuning", metric="holdout-error", value=value, split="holdout")
+
+
+def ledger(experiment: Experiment, path: Path, *records: Record) -> Ledger:
+    append(path / "r.jsonl", records)
+    return Ledger(experiment, path / "r.jsonl")
+
+
+def test_at_first_every_candidate_is_to_be_tried(experiment, tmp_path):
+    book = Ledger(experiment, tmp_path / "none.jsonl")
+    tuned, plain = experiment.variants
+    assert [(s.candidate, s.seed, s.tuning) for s in book.steps(tuned)] == [("lr=1e-6", 0, True), ("lr=0.05", 0, True)]
+    assert [(s.candidate, s.seed, s.tuning) for s in book.steps(plain)] == [("as it is", 4, False)]
+    assert [book.left(v) for v in experiment.variants] == [3, 1]
+    assert book.chosen(tuned) is None
+    assert book.chosen(plain) == "as it is"
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"), [((0.3, 0.1), "lr=0.05"), ((0.1, 0.1), "lr=1e-6"), ((None, 0.9), "lr=0.05")]
+)
+def test_the_best_candidate_is_taken_the_first_of_equals_and_none_that_diverged(experiment, tmp_path, errors, expected):
+    names = ["lr=1e-6", "lr=0.05"]
+    book = ledger(experiment, tmp_path, *(tuning("tuned", n, e) for n, e in zip(names, errors, strict=True)))
+    tuned = experiment.variants[0]
+    assert book.chosen(tuned) == expected
+    assert [(s.candidate, s.seed, s.tuning) for s in book.steps(tuned)] == [(expected, 0, False), (expected, 1, False)]
+
+
+def test_what_is_recorded_is_not_left(experiment, tmp_path):
+    records = [tuning("tuned", "lr=1e-6", 0.2), tuning("tuned", "lr=0.05", 0.1), record("tuned", seed=1)]
+    book = ledger(experiment, tmp_path, *records)
+    assert [s.seed for s in book.steps(experiment.variants[0])] == [0]
+    assert [book.left(v) for v in experiment.variants] == [1, 1]
+
+
+def test_records_of_others_do_not_count(experiment, tmp_path):
+    others = [
+        record("plain, 2-D", seed=4, recipe="other"),
+        record("plain, 2-D", seed=4, scale="cpu"),
+        record("plain, 2", seed=4),
+        record("plain, 2-D", seed=3),
+        record("plain, 2-D; first half", seed=4, task="refusal"),
+        tuning("tuned", "lr=7", 0.1),
+        tuning("plain, 2-D", "lr=0.05", 0.1),
+    ]
+    book = ledger(experiment, tmp_path, *others)
+    assert [book.left(v) for v in experiment.variants] == [3, 1]
+
+
+def test_a_record_without_a_number_is_a_measurement(experiment, tmp_path):
+    """A training that diverged is not tried again and again."""
+    assert ledger(experiment, tmp_path, record("plain, 2-D", seed=4, value=None)).left(experiment.variants[1]) == 0
+
+
+def test_every_variant_comes_to_its_first_seed_before_any_to_its_second(experiment, tmp_path):
+    book = Ledger(experiment, tmp_path / "r.jsonl")
+    order = []
+    for step in pending(book):
+        order.append((step.variant.name, step.candidate, step.seed, step.tuning))
+        name = step.variant.name
+        book.add([tuning(name, step.candidate, 0.1) if step.tuning else record(name, seed=step.seed)])
+    assert order == [
+        ("tuned", "lr=1e-6", 0, True),
+        ("tuned", "lr=0.05", 0, True),
+        ("tuned", "lr=1e-6", 0, False),
+        ("plain, 2-D", "as it is", 4, False),
+        ("tuned", "lr=1e-6", 1, False),
+    ]
+    assert list(pending(Ledger(experiment, tmp_path / "r.jsonl"))) == []
+
+
+def test_a_step_that_leaves_no_record_does_not_go_on_for_ever(experiment, tmp_path):
+    with pytest.raises(RuntimeError, match=r"tuned-lr=1e-6-seed-0 left no record behind"):
+        list(pending(Ledger(experiment, tmp_path / "r.jsonl")))
+
+
+def test_folders_are_file_names_and_differ(experiment):
+    ledger = Ledger(experiment, Path("none.jsonl"))
+    names = [step.folder for variant in experiment.variants for step in ledger.steps(variant)]
+    assert names == ["tuned-lr=1e-6-seed-0", "tuned-lr=0.05-seed-0", "plain-2-D-as-it-is-seed-4"]
+
+
+@pytest.mark.slow
+def test_from_nothing_to_the_last_record(experiment, tmp_path):
+    book = Ledger(experiment, tmp_path / "results.jsonl")
+    for step in pending(book):
+        perform(step, book, tmp_path / "runs")
+    records = read(tmp_path / "results.jsonl")
+    assert book.chosen(experiment.variants[0]) == "lr=0.05", "a learning rate of 1e-6 learns nothing"
+    errors = select(records, metric="error")
+    assert [(r.protocol, r.seed, r.published, r.published_source) for r in errors] == [
+        ("tuned", 0, 0.25, "Table 9"),
+        ("plain, 2-D", 4, None, None),
+        ("tuned", 1, 0.25, "Table 9"),
+    ]
+    assert all(r.value is not None and r.value < 0.4 and r.split == "test" for r in errors)
+    tried = select(records, task="tuning")
+    assert [(r.protocol, r.split, r.seed) for r in tried] == [
+        ("tuned; lr=1e-6", "holdout", 0),
+        ("tuned; lr=0.05", "holdout", 0),
+    ]
+    assert {(r.recipe, r.scale) for r in records} == {("trial", "smoke")}
+    assert not select(tried, n=None)
+    models = {path.parent.name for path in (tmp_path / "runs").glob("*/model.json")}
+    assert models == {
+        "tuned-lr=1e-6-seed-0",
+        "tuned-lr=0.05-seed-0",
+        "tuned-lr=0.05-seed-1",
+        "plain-2-D-as-it-is-seed-4",
+    }
+
+
+def test_a_training_that_diverges_is_recorded_without_a_number(experiment, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise TrainingError("the loss is nan")
+
+    monkeypatch.setattr(module, "train", fail)
+    book = Ledger(experiment, tmp_path / "r.jsonl")
+    for step in pending(book):
+        perform(step, book, tmp_path / "runs")
+    records = read(tmp_path / "r.jsonl")
+    assert [r.value for r in records] == [None] * 5
+    assert select(records, task="classification")[0].published == 0.25
+
+
+def test_without_hold_out_nothing_can_be_chosen(experiment, tmp_path, small):
+    tuned = experiment.variants[0]
+    data = dataclasses.replace(tuned.candidates["lr=0.05"].data, holdout=0.0)
+    candidates = {name: dataclasses.replace(values, data=data) for name, values in tuned.candidates.items()}
+    changed = dataclasses.replace(experiment, variants=(dataclasses.replace(tuned, candidates=candidates),))
+    book = Ledger(changed, tmp_path / "r.jsonl")
+    with pytest.raises(ValueError, match="chosen by their error on the hold-out, and nothing was held out"):
+        perform(next(pending(book)), book, tmp_path / "runs")

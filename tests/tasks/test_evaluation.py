@@ -1,0 +1,19 @@
+from collections.abc import Callable
+
+import pytest
+
+from drumlin.tasks import Subject
+from drumlin.tasks.classification import classification
+from drumlin.tasks.evaluation import evaluation
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_run_is_evaluated_by_error_geometry_and_map(subject: Callable[[str], Subject]) -> None:
+    made = subject("gm")
+    results = evaluation(made)
+    assert list(results) == ["classification", "geometry", "map"]
+    values = [(r.metric, r.value) for r in results["classification"].records]
+    assert values == [(r.metric, r.value) for r in classification(made).records]
+    assert {r.task for r in results["geometry"].records} == {"geometry"}
+    assert {"index/training", "index/test"} <= results["map"].arrays.keys()
