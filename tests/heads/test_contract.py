@@ -431,12 +431,12 @@ def test_refuses_labels(make, z, labels, message):
 
 
 def test_refuses_another_device(make, z, y):
-    head = make()
-    for given in ((), (y,)):
+    head, elsewhere = make(), torch.device("meta")
+    for given in ((), (y.to(elsewhere),)):
         with pytest.raises(ValueError, match="z is on meta, the head on cpu: move one to the other"):
-            head(z.to("meta"), *given)
+            head(z.to(elsewhere), *given)
     with pytest.raises(ValueError, match="y is on meta, z on cpu: move one to the other"):
-        head(z, y.to("meta"))
+        head(z, y.to(elsewhere))
 
 
 def test_float16_and_features_that_are_not_contiguous(make, z, y):

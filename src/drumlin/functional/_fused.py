@@ -174,7 +174,7 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
         if num_blocks > 1:  # of the normaliser, which has the margin in it
             share = (log_sums[number] - torch.logaddexp(others, own_joint)).exp_().mul_(by_loss)
         if everywhere is not None and block.log_prior is None:
-            h = torch.addcmul(everywhere, posterior, share[:, None])
+            h = (posterior * share[:, None]).add_(everywhere)  # addcmul, in one pass, takes twice as long
         else:
             h = posterior * share[:, None]
             torch.hardshrink(h, negligible, out=h)

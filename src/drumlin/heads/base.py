@@ -108,10 +108,15 @@ class Head(nn.Module):
             ValueError: z or y of another shape or type or on another device, or a label out of range.
         """
         self._check_features(z)
-        if y is None:
-            return self.logits(z)
-        self._check_labels(z, y)
-        terms, running_prediction, logits = self._terms(z, y)
+        if y is not None:
+            self._check_labels(z, y)
+        try:
+            if y is None:
+                return self.logits(z)
+            terms, running_prediction, logits = self._terms(z, y)
+        except RuntimeError:
+            self._check_device(z)  # only now: finding the parameters takes a tenth of a small head's step
+            raise
         if self.class_weights is not None:
             weights = self.class_weights[y]
             terms = {name: term * weights for name, term in terms.items()}
@@ -155,6 +160,8 @@ class Head(nn.Module):
             raise ValueError(f"z must be features of shape (N, {self.in_features}), got {tuple(z.shape)}")
         if not z.is_floating_point():
             raise ValueError(f"z must be floating point, got {z.dtype}")
+
+    def _check_device(self, z: Tensor) -> None:
         own = next(chain(self.parameters(), self.buffers()), z).device
         if z.device != own:
             raise ValueError(f"z is on {z.device}, the head on {own}: move one to the other")
