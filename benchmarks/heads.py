@@ -1,97 +1,105 @@
-"""Time of the Gaussian-mixture heads against a plain linear layer with cross entropy, forward and backward.
+"""Time and memory of the Gaussian-mixture heads against a linear layer with cross entropy, forward and backward.
 
-Measures, at N=256 features of D=512 in float32, for K=1,000 and 10,000 classes, with gradients by features and parameters:
-
-- `linear`: nn.Linear(D, K) and cross_entropy, what a head replaces;
-- `doubled`: the same with its three matrix products doubled, nn.Linear(2D, K), what a diagonal covariance needs at least;
-- `gm`: GaussianMixtureHead.gm with its defaults (mixture bound, margin 0.3), to be compared with `linear`;
-- `lgm`: GaussianMixtureHead.lgm (diagonal, component term), to be compared with `doubled`;
-- `gm far`: `gm` with features and means at unit scale instead of 0.1, hundreds of nats apart, where probabilities are denormal
-  numbers unless a loss takes care, to be compared with `gm`.
+Measures, at N=256 features, for all D and K asked for, with gradients by features and parameters, what `_contestants.py` lists: heads
+dense, in chunks of 4,096 classes, with bfloat16 operands, and with features far from the means (hundreds of nats apart, where
+probabilities are denormal numbers unless a loss takes care), a linear layer with cross entropy in float32 and under bfloat16 autocast,
+the same with its products doubled (what a diagonal covariance needs at least), torch's own fusion, and the broadcast form of the
+public ports.
 
 All are measured in turn, repeat by repeat, so that whatever else the machine does meets them alike. A ratio is that of two medians
-(or minima) of one run; the minima are the ones to trust on a busy machine.
+(or minima) of one run; the minima are the ones to trust on a busy machine. Peak memory is measured in a process of its own, over
+what parameters, features and the gradients left behind take.
 
-    python benchmarks/heads.py [--repeats 30] [--threads 2] [--results FILE]
+    python benchmarks/heads.py [--dimensions 512] [--classes 1000 10000] [--only gm linear] [--repeats 30] [--threads 2]
+                               [--memory] [--results FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from _contestants import CONTESTANTS, N, Step
 from _records import benchmark_record
-from torch import Tensor, nn
 
-from drumlin.heads import GaussianMixtureHead
 from drumlin.results import Record, append
 
-N, D = 256, 512
-COMPARED = {"linear": "linear", "doubled": "linear", "gm": "linear", "lgm": "doubled", "gm far": "gm"}
-BARS = {"gm": 1.15, "lgm": 1.3, "gm far": 1.15}
+_SECONDS = 20.0
+"""Each measurement stops repeating after so long, but not before three repeats."""
 
 
-def linear_step(width: int, num_classes: int, y: Tensor) -> Callable[[], None]:
-    layer, z = nn.Linear(width, num_classes), torch.randn(N, width) * 0.1
-
-    def step() -> None:
-        layer.zero_grad()
-        nn.functional.cross_entropy(layer(z.detach().requires_grad_()), y).backward()
-
-    return step
-
-
-def head_step(head: GaussianMixtureHead, scale: float, y: Tensor) -> Callable[[], None]:
-    nn.init.normal_(head.means, std=scale)
-    z = torch.randn(N, D) * scale
-
-    def step() -> None:
-        head.zero_grad()
-        head(z.detach().requires_grad_(), y).loss.backward()
-
-    return step
-
-
-def measure(num_classes: int, repeats: int) -> dict[str, list[float]]:
-    """Return name → milliseconds of each repeat, all names taking turns."""
+def make(name: str, dimension: int, num_classes: int) -> Step:
     torch.manual_seed(0)
     y = torch.randint(0, num_classes, (N,))
-    steps = {
-        "linear": linear_step(D, num_classes, y),
-        "doubled": linear_step(2 * D, num_classes, y),
-        "gm": head_step(GaussianMixtureHead.gm(D, num_classes), 0.1, y),
-        "lgm": head_step(GaussianMixtureHead.lgm(D, num_classes), 0.1, y),
-        "gm far": head_step(GaussianMixtureHead.gm(D, num_classes), 1.0, y),
-    }
+    return CONTESTANTS[name].make(dimension, num_classes, y)
+
+
+def measure(names: Sequence[str], dimension: int, num_classes: int, repeats: int) -> dict[str, list[float]]:
+    """Return name → milliseconds of each repeat, all names taking turns."""
+    steps = {name: make(name, dimension, num_classes) for name in names}
+    for step in steps.values():  # fills caches
+        step()
+        step()
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for repeat in range(repeats + 3):
+    begin = time.perf_counter()
+    for repeat in range(repeats):
+        if repeat >= 3 and time.perf_counter() - begin > _SECONDS * len(names):
+            break
         for name, step in steps.items():
             start = time.perf_counter()
             step()
-            if repeat >= 3:  # the first ones fill caches
-                times[name].append((time.perf_counter() - start) * 1e3)
+            times[name].append((time.perf_counter() - start) * 1e3)
     return times
 
 
-def summarise(num_classes: int, times: dict[str, list[float]]) -> list[dict[str, Any]]:
+def peak_memory(name: str, dimension: int, num_classes: int) -> float:
+    """Return MiB that a step takes at its peak beside parameters, features and the gradients it leaves, in a fresh process."""
+    words = [sys.executable, __file__, "--peak", name, str(dimension), str(num_classes)]
+    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def _peak(name: str, dimension: int, num_classes: int) -> float:
+    """As `peak_memory`, in this process: Linux forgets a process's peak on request."""
+    make(name, 8, 100)()  # libraries' own memory
+    step = make(name, dimension, num_classes)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    step()
+    left = CONTESTANTS[name].gradients * num_classes * dimension * 4 / 2**20
+    return _status("VmHWM") - before - left
+
+
+def _status(key: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
+def summarise(
+    dimension: int, num_classes: int, times: dict[str, list[float]], memory: dict[str, float]
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, values in times.items():
-        other = times[COMPARED[name]]
+        contestant = CONTESTANTS[name]
+        other = times.get(contestant.against)
         rows.append(
             {
+                "dimension": dimension,
                 "num_classes": num_classes,
                 "name": name,
                 "median_ms": statistics.median(values),
                 "min_ms": min(values),
-                "against": COMPARED[name],
-                "ratio_of_medians": statistics.median(values) / statistics.median(other),
-                "ratio_of_minima": min(values) / min(other),
-                "bar": BARS.get(name),
+                "against": contestant.against,
+                "ratio_of_medians": None if other is None else statistics.median(values) / statistics.median(other),
+                "ratio_of_minima": None if other is None else min(values) / min(other),
+                "bar": contestant.bar(num_classes),
+                "peak_mib": memory.get(name),
                 "repeats": len(values),
             }
         )
@@ -99,31 +107,59 @@ def summarise(num_classes: int, times: dict[str, list[float]]) -> list[dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time of the heads against a linear layer with cross entropy.")
+    if sys.argv[1:2] == ["--peak"]:
+        print(_peak(sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+        return
+    parser = argparse.ArgumentParser(
+        description="Time and memory of the heads against a linear layer with cross entropy."
+    )
+    parser.add_argument("--dimensions", type=int, nargs="+", default=[512], help="feature dimensions (default 512)")
+    parser.add_argument("--classes", type=int, nargs="+", default=[1000, 10000], help="classes (default 1000 10000)")
+    parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), help="what to measure (default: all that fits)")
     parser.add_argument("--repeats", type=int, default=30, help="repeats of each measurement (default 30)")
     parser.add_argument("--threads", type=int, default=None, help="threads of torch (default: torch's own choice)")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="append the ratios of medians as records to FILE")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory, too (Linux)")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="append ratios of medians and peaks as records to FILE"
+    )
     arguments = parser.parse_args()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
 
-    rows = [row for k in (1000, 10000) for row in summarise(k, measure(k, arguments.repeats))]
-    print(f"{'K':>6} {'head':<8} {'median ms':>10} {'min ms':>8}  {'against':<8} {'median':>7} {'min':>6}  bar")
-    for row in rows:
-        bar = "" if row["bar"] is None else f"{row['bar']:.2f}"
-        print(
-            f"{row['num_classes']:>6} {row['name']:<8} {row['median_ms']:>10.2f} {row['min_ms']:>8.2f}  {row['against']:<8}"
-            f" {row['ratio_of_medians']:>6.2f}x {row['ratio_of_minima']:>5.2f}x  {bar}"
-        )
-    if arguments.results is not None:
-        append(arguments.results, [_record(row) for row in rows if row["bar"] is not None])
-
-
-def _record(row: dict[str, Any]) -> Record:
-    protocol = f"N={N}, D={D}, K={row['num_classes']}, float32"
-    return benchmark_record(
-        "heads", protocol, f"{row['name']} / {row['against']}", row["ratio_of_medians"], n=row["repeats"]
+    print(
+        f"{'D':>5} {'K':>8} {'what':<21} {'median ms':>10} {'min ms':>9}  {'against':<17} {'median':>7} {'min':>7}  bar   peak MiB"
     )
+    for dimension in arguments.dimensions:
+        for num_classes in arguments.classes:
+            names = [n for n in arguments.only or CONTESTANTS if CONTESTANTS[n].fits(dimension, num_classes)]
+            times = measure(names, dimension, num_classes, arguments.repeats)
+            memory = {name: peak_memory(name, dimension, num_classes) for name in names} if arguments.memory else {}
+            rows = summarise(dimension, num_classes, times, memory)
+            for row in rows:
+                print(_line(row), flush=True)
+            if arguments.results is not None:
+                append(arguments.results, [record for row in rows for record in _records(row)])
+
+
+def _line(row: dict[str, Any]) -> str:
+    ratio = [f"{row[key]:.2f}x" if row[key] else "–" for key in ("ratio_of_medians", "ratio_of_minima")]
+    bar = "    " if row["bar"] is None else f"{row['bar']:.2f}"
+    peak = "" if row["peak_mib"] is None else f"{row['peak_mib']:.0f}"
+    return (
+        f"{row['dimension']:>5} {row['num_classes']:>8} {row['name']:<21} {row['median_ms']:>10.2f} {row['min_ms']:>9.2f}"
+        f"  {row['against']:<17} {ratio[0]:>7} {ratio[1]:>7}  {bar}  {peak:>8}"
+    )
+
+
+def _records(row: dict[str, Any]) -> list[Record]:
+    protocol = f"N={N}, D={row['dimension']}, K={row['num_classes']}"
+    found = []
+    if row["name"] != row["against"] and row["ratio_of_medians"] is not None:
+        metric = f"{row['name']} / {row['against']}"
+        found.append(benchmark_record("heads", protocol, metric, row["ratio_of_medians"], n=row["repeats"]))
+    if row["peak_mib"] is not None:
+        found.append(benchmark_record("heads", protocol, f"{row['name']} peak", row["peak_mib"], unit="MiB"))
+    return found
 
 
 if __name__ == "__main__":
