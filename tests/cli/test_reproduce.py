@@ -64,3 +64,13 @@ def test_a_recipe_is_run_and_what_is_recorded_is_not_run_again(
     assert again.err == ""
     assert again.out == first.out
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["results.jsonl"]
+
+
+def test_ctrl_c_says_how_to_go_on(drumlin: Callable[..., object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def interrupted(*given: object, **named: object):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("drumlin.recipes.experiment.perform", interrupted)
+    outcome = drumlin("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path)
+    assert outcome.code == 130
+    assert outcome.err.splitlines()[-1] == "drumlin: interrupted: go on with the same command"

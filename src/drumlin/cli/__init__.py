@@ -39,6 +39,13 @@ _EXTRAS = {
 """Module → the extra that brings it."""
 
 
+_HOW_TO_GO_ON = {
+    "train": ": go on with the same command and --resume",
+    "reproduce": ": go on with the same command",
+}
+"""Command → what to say when it was interrupted."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0, 2 for a user's error (one line on standard error), 130 for Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -57,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, ImportError, OSError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        hint = ": go on with the same command and --resume" if words[0] == "train" else ""
-        return _complain(f"interrupted{hint}", code=130)
+        return _complain(f"interrupted{_HOW_TO_GO_ON.get(words[0], '')}", code=130)
     return code
 
 
