@@ -306,3 +306,21 @@ def test_the_loss_goes_over_to_chunks_where_its_matrices_would_be_too_large(z, y
     torch.testing.assert_close(chunked.loss, dense.loss)
     monkeypatch.setattr("drumlin.functional.mixture._DENSE_BYTES", 2 * 4 * len(z) * K)
     assert head(z, y).logits is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gm", "lgm"])
+@pytest.mark.filterwarnings("ignore")
+def test_under_torch_compile_the_loss_is_the_same(z, y, kind):
+    """The graph breaks where labels are checked; what follows runs as it is."""
+    torch.manual_seed(0)
+    head = getattr(GaussianMixtureHead, kind)(D, K)
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda z, y: head(z, y).loss, backend="aot_eager")
+    results = []
+    for loss in (compiled, lambda z, y: head(z, y).loss):
+        x = z.clone().requires_grad_()
+        value = loss(x, y)
+        results.append((value, *torch.autograd.grad(value, [x, *head.parameters()])))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b)
