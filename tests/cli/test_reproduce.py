@@ -10,7 +10,7 @@ from drumlin.results import read
 
 
 def test_without_a_recipe(drumlin, refused):
-    assert refused("reproduce") == "no recipe: name one of mnist-heads, or see them with --list"
+    assert refused("reproduce") == "no recipe: name one of mnist-heads, mnist-maps, or see them with --list"
     listed = drumlin("reproduce", "--list")
     assert listed.code == 0
     assert "mnist-heads  MNIST with every head" in listed.out
@@ -18,8 +18,13 @@ def test_without_a_recipe(drumlin, refused):
 
 def test_an_unknown_recipe(refused):
     assert refused("reproduce", "mnist-haeds") == (
-        "unknown recipe 'mnist-haeds': did you mean 'mnist-heads'? (known: mnist-heads)"
+        "unknown recipe 'mnist-haeds': did you mean 'mnist-heads' or 'mnist-maps'? (known: mnist-heads, mnist-maps)"
     )
+
+
+def test_figures_of_a_recipe_without_any(refused, tmp_path):
+    message = refused("reproduce", "mnist-heads", "--list", "--figures", tmp_path)
+    assert message == "recipe mnist-heads draws no figures: leave --figures out"
 
 
 def test_what_is_left_of_one(drumlin, tmp_path):

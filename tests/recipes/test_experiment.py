@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drumlin.recipes import experiment as module
-from drumlin.recipes.experiment import Experiment, Ledger, Published, Variant, pending, perform
+from drumlin.recipes.experiment import Experiment, Ledger, Published, Variant, finished_runs, pending, perform
 from drumlin.results import Record, append, read, select
 from drumlin.settings.run import OptimizerSettings, RunSettings
 from drumlin.tasks.base import Subject, TaskResult
@@ -123,6 +123,26 @@ def test_folders_are_file_names_and_differ(experiment):
     ledger = Ledger(experiment, Path("none.jsonl"))
     names = [step.folder for variant in experiment.variants for step in ledger.steps(variant)]
     assert names == ["tuned-lr=1e-6-seed-0", "tuned-lr=0.05-seed-0", "plain-2-D-as-it-is-seed-4"]
+
+
+def test_where_the_runs_are_once_nothing_is_left(experiment, tmp_path):
+    plain = experiment.variants[1]
+    alone = dataclasses.replace(experiment, variants=(plain,))
+    with pytest.raises(ValueError, match="plain, 2-D is not measured yet: run the recipe to its end first"):
+        finished_runs(Ledger(alone, tmp_path / "none.jsonl"), tmp_path)
+    book = ledger(alone, tmp_path, record("plain, 2-D", seed=4))
+    with pytest.raises(ValueError, match=r"plain-2-D-as-it-is-seed-4 is not there any more.*\(--out\)"):
+        finished_runs(book, tmp_path)
+    folder = tmp_path / "plain-2-D-as-it-is-seed-4"
+    folder.mkdir()
+    (folder / "model.json").write_text("{}")
+    assert finished_runs(book, tmp_path) == {("plain, 2-D", 4): folder}
+
+
+def test_what_diverged_has_no_run(experiment, tmp_path):
+    alone = dataclasses.replace(experiment, variants=experiment.variants[1:])
+    book = ledger(alone, tmp_path, record("plain, 2-D", seed=4, value=None))
+    assert finished_runs(book, tmp_path) == {("plain, 2-D", 4): None}
 
 
 @pytest.mark.slow

@@ -58,6 +58,13 @@ def test_names_are_text_wherever_they_stand(run_writer) -> None:
         assert "<script" not in json.dumps([figure["data"], figure["layout"]])
 
 
+def test_a_name_that_is_not_utf_8_is_shown_escaped(run_writer) -> None:
+    """Such as Python makes of the bytes of a folder's name."""
+    text = render([run_writer(names=("caf\udce9", "b", "c")).contents()])
+    assert "caf\\udce9" in text.encode().decode()
+    assert _json(text, "maps")["maps"][0]["classes"][0] == "caf\udce9"
+
+
 def test_colours_of_figures_are_names_in_the_palette(contents) -> None:
     def tokens(value: object) -> set[str]:
         if isinstance(value, dict):

@@ -92,6 +92,11 @@ def test_figures_of_several_runs_have_their_names_and_are_the_same_each_time(run
     assert {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()} == first
 
 
+def test_figures_of_names_that_are_not_utf_8(run_writer, tmp_path: Path) -> None:
+    write_report([run_writer(names=("caf\udce9", "b", "c")).write()], figures=tmp_path)
+    assert "caf" in (tmp_path / "confusion.svg").read_text()
+
+
 def test_figures_where_a_file_is(run_writer, tmp_path: Path) -> None:
     (tmp_path / "figures").write_text("")
     with pytest.raises(ValueError, match=r"figures cannot be written into .*figures"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Reproduce:
-    """Reproduce a table or figure of a paper: train what is not recorded yet, measure it, and print it beside the published values."""
+    """Reproduce a table or figure of a paper: train what is not recorded yet, measure it, print it beside the published values."""
 
     name: Annotated[str | None, tyro.conf.Positional] = None
     """A recipe; --list shows them."""
@@ -31,6 +31,8 @@ class Reproduce:
     """Folder of the runs; by default runs/NAME-SCALE."""
     results: Path | None = None
     """File of records, added to; by default results.jsonl in that folder. What is recorded there is not done again."""
+    figures: Path | None = None
+    """Folder for the figures of a recipe that draws any; by default figures in the folder of the runs."""
     list: bool = False
     """Only list the recipes, or what is done and left of one."""
     data_root: str | None = None
@@ -55,9 +57,16 @@ def run(words: Sequence[str]) -> int:
     experiment = recipe(flags.name, flags.scale)
     out = flags.out or Path("runs") / f"{flags.name}-{flags.scale}"
     ledger = Ledger(experiment, flags.results or out / "results.jsonl")
+    if flags.figures is not None and experiment.finish is None:
+        raise ValueError(f"recipe {flags.name} draws no figures: leave --figures out")
+    written: list[Path] = []
     if not flags.list:
         _do(ledger, out, flags)
+        if experiment.finish is not None:
+            written = experiment.finish(ledger, out, flags.figures or out / "figures")
     print(_rows(ledger))
+    for path in written:
+        print(path)
     return 0
 
 

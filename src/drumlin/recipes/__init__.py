@@ -11,6 +11,7 @@ from drumlin.results.record import Scale
 
 RECIPES: dict[str, str] = {
     "mnist-heads": "drumlin.recipes.mnist_heads",
+    "mnist-maps": "drumlin.recipes.mnist_maps",
 }
 """Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""
 

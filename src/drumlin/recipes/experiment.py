@@ -58,12 +58,14 @@ class Experiment:
         scale: "paper", "cpu" or "smoke".
         variants: the rows.
         measure: subject → results, the records of which are kept; among them one with the metric "error".
+        finish: (ledger, folder of the runs, folder for files) → files; draws what the measured runs show, if they are to be drawn.
     """
 
     name: str
     scale: Scale
     variants: tuple[Variant, ...]
     measure: Callable[[Subject], Iterable[TaskResult]]
+    finish: Callable[[Ledger, Path, Path], list[Path]] | None = None
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,31 @@ def perform(
         records = [_tuning_record(step, subject)] if step.tuning else _measured(step, experiment, subject)
     ledger.add(records)
     return records
+
+
+def finished_runs(ledger: Ledger, out: Path) -> dict[tuple[str, int], Path | None]:
+    """Return where below `out` each measured run lies: (variant's name, seed) → folder; None where the training diverged.
+
+    Raises:
+        ValueError: something is left to do; a run that is recorded but not there.
+    """
+    folders: dict[tuple[str, int], Path | None] = {}
+    for variant in ledger.experiment.variants:
+        chosen = ledger.chosen(variant)
+        if chosen is None or ledger.steps(variant):
+            raise ValueError(f"{variant.name} is not measured yet: run the recipe to its end first")
+        errors = select(ledger.measurements(variant), task="classification", metric="error")
+        diverged = {record.seed for record in errors if record.value is None}
+        for seed in variant.seeds:
+            folder = out / Step(variant, chosen, seed, False).folder
+            if seed not in diverged and not (folder / "model.json").is_file():
+                raise ValueError(
+                    f"{folder} is not there any more, though {ledger.path} has its records: figures are drawn from the runs; "
+                    "give the folder that they are in (--out), or another file of records to train them again (--results); "
+                    "--list prints the table alone"
+                )
+            folders[variant.name, seed] = None if seed in diverged else folder
+    return folders
 
 
 def _measured(step: Step, experiment: Experiment, subject: Subject) -> list[Record]:

@@ -69,11 +69,12 @@ _PUBLISHED_100D: dict[str, Published] = {
     "gm": Published(0.0039, "T Table 1"),
     "lgm": Published(0.0039, "L Table 1"),
 }
-_PUBLISHED = {2: _PUBLISHED_2D, 100: _PUBLISHED_100D}
+PUBLISHED = {2: _PUBLISHED_2D, 100: _PUBLISHED_100D}
+"""Dimension → row → error that was published."""
 
 
 @dataclasses.dataclass(frozen=True)
-class _Scale:
+class Setting:
     """What a scale decides."""
 
     data: str
@@ -84,18 +85,19 @@ class _Scale:
     rates: tuple[float, ...]
 
 
-_SCALES: dict[str, _Scale] = {
-    "cpu": _Scale("mnist", "fast-28", 3, 128, (0, 1, 2), RATES),
-    "paper": _Scale("mnist", "cvpr-6", 20, 128, (0, 1, 2), RATES),
-    "smoke": _Scale("digits", "digits-cnn", 1, 32, (0, 1), RATES[:2]),
+SCALES: dict[str, Setting] = {
+    "cpu": Setting("mnist", "fast-28", 3, 128, (0, 1, 2), RATES),
+    "paper": Setting("mnist", "cvpr-6", 20, 128, (0, 1, 2), RATES),
+    "smoke": Setting("digits", "digits-cnn", 1, 32, (0, 1), RATES[:2]),
 }
+"""Scale → what it decides; for all experiments on MNIST's features."""
 
 
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: all heads in both dimensions with the same small tuning, then L Table 1's rows on its network."""
-    if scale not in _SCALES:
-        raise unknown("scale", scale, _SCALES)
-    chosen = _SCALES[scale]
+    if scale not in SCALES:
+        raise unknown("scale", scale, SCALES)
+    chosen = SCALES[scale]
     return Experiment("mnist-heads", scale, (*_rows(chosen), *_table_1(chosen)), measure)
 
 
@@ -105,28 +107,29 @@ def measure(subject: Subject) -> Iterator[TaskResult]:
     yield geometry(subject)
 
 
-def _rows(scale: _Scale) -> Iterator[Variant]:
+def _rows(scale: Setting) -> Iterator[Variant]:
     for dimension in DIMENSIONS:
         for name, head in HEADS.items():
             if name == "max-mahalanobis" and dimension == 2:
                 continue  # ten means as far apart as can be need nine dimensions
             backbone = backbone_settings(scale.backbone, feature_dim=dimension)
-            candidates = {f"lr={rate:g}": _settings(scale, head, backbone, rate) for rate in scale.rates}
-            published = _PUBLISHED[dimension].get(name) if scale.data == "mnist" else None
+            candidates = {f"lr={rate:g}": run_settings(scale, head, backbone, rate) for rate in scale.rates}
+            published = PUBLISHED[dimension].get(name) if scale.data == "mnist" else None
             yield Variant(f"{name}, {dimension}-D", candidates, scale.seeds, published)
 
 
-def _table_1(scale: _Scale) -> Iterator[Variant]:
+def _table_1(scale: Setting) -> Iterator[Variant]:
     """Yield L's rows, one training each: at 100-D it has a ReLU after the linear map."""
     network = "cvpr-6" if scale.data == "mnist" else scale.backbone
     for place, dimension in enumerate(DIMENSIONS):
         for name, (head, errors) in TABLE_1.items():
             backbone = backbone_settings(network, feature_dim=dimension, relu=dimension == 100)
-            settings = _settings(scale, head, backbone, RATES[1])
+            settings = run_settings(scale, head, backbone, RATES[1])
             published = Published(errors[place] / 100, _L) if scale.data == "mnist" else None
             yield Variant(f"{name}, {dimension}-D, L's network", {"lr=0.03": settings}, scale.seeds[:1], published)
 
 
-def _settings(scale: _Scale, head: HeadSettings, backbone: BackboneSettings, rate: float) -> RunSettings:
+def run_settings(scale: Setting, head: HeadSettings, backbone: BackboneSettings, rate: float) -> RunSettings:
+    """Return the settings of a training at a learning rate."""
     training = TrainingSettings(epochs=scale.epochs, batch_size=scale.batch_size, optimizer=OptimizerSettings(lr=rate))
     return RunSettings(data=DataSettings(name=scale.data), head=head, backbone=backbone, training=training)

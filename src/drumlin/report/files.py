@@ -26,14 +26,27 @@ _POINTS = 20_000
 _DPI = 200
 
 
-class _Drawable(Protocol):
+class Drawable(Protocol):
+    """What can be a file."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Of the file."""
+        ...
+
     @property
-    def width(self) -> float: ...
+    def width(self) -> float:
+        """In inches."""
+        ...
+
     @property
-    def height(self) -> float: ...
-    def save_to(self, canvas: Canvas) -> None: ...
+    def height(self) -> float:
+        """In inches."""
+        ...
+
+    def save_to(self, canvas: Canvas) -> None:
+        """Draw onto an empty matplotlib figure."""
+        ...
 
 
 def write_figures(runs: Sequence[RunContents], folder: Path) -> list[Path]:
@@ -45,31 +58,42 @@ def write_figures(runs: Sequence[RunContents], folder: Path) -> list[Path]:
     Raises:
         ValueError: the folder cannot be written.
     """
+    styles = palette.set_styles(runs)
+    written = []
+    for run in runs:
+        for figure in _figures(run, styles):
+            stem = figure.name if len(runs) == 1 else f"{run.name.replace('/', '-')}-{figure.name}"
+            written += write_figure(figure, folder, stem)
+    return written
+
+
+def write_figure(figure: Drawable, folder: Path, stem: str | None = None) -> list[Path]:
+    """Write a figure into a folder as PNG and as SVG, called `stem` (by default as the figure is), and return both paths.
+
+    Raises:
+        ValueError: the folder cannot be written.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
-    styles = palette.set_styles(runs)
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for run in runs:
-            for figure in _figures(run, styles):
-                stem = figure.name if len(runs) == 1 else f"{run.name.replace('/', '-')}-{figure.name}"
-                # nothing of the day or of chance: the same run gives the same files
-                with rc_context({"svg.hashsalt": "drumlin", "font.size": 9, "axes.formatter.useoffset": False}):
-                    canvas = Canvas(figsize=(figure.width, figure.height), layout="constrained")
-                    figure.save_to(canvas)
-                    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-                        path = folder / f"{stem}.{kind}"
-                        with _io.atomic_path(path) as temporary:
-                            canvas.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata, bbox_inches="tight")
-                        written.append(path)
+        # nothing of the day or of chance: the same run gives the same files
+        with rc_context({"svg.hashsalt": "drumlin", "font.size": 9, "axes.formatter.useoffset": False}):
+            canvas = Canvas(figsize=(figure.width, figure.height), layout="constrained")
+            figure.save_to(canvas)
+            for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+                path = folder / f"{stem or figure.name}.{kind}"
+                with _io.atomic_path(path) as temporary:
+                    canvas.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata, bbox_inches="tight")
+                written.append(path)
     except OSError as error:
         raise ValueError(f"figures cannot be written into {folder}: {error.strerror or error}") from None
     return written
 
 
-def _figures(run: RunContents, styles: dict[str, Style]) -> Iterator[_Drawable]:
+def _figures(run: RunContents, styles: dict[str, Style]) -> Iterator[Drawable]:
     detector = main_detector(run)
     scored = [] if detector is None else [ScoreHistogram.of(run, detector, styles), RocCurves.of(run, detector, styles)]
     found = [

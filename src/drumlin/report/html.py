@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from drumlin.report.text import encodable
+
 _VOID = frozenset({"img", "link", "meta"})
 
 
@@ -31,7 +33,7 @@ def el(tag: str, *children: str | Iterable[str], **attributes: object) -> Html:
     """
     names = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
     text = "".join(
-        f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
+        f" {name}" if value is True else f' {name}="{html.escape(encodable(str(value)))}"'
         for name, value in names.items()
         if value is not None and value is not False
     )
@@ -44,7 +46,7 @@ def join(*children: str | Iterable[str]) -> Html:
         "".join(
             child
             if isinstance(child, Html)
-            else html.escape(child, quote=False)
+            else html.escape(encodable(child), quote=False)
             if isinstance(child, str)
             else join(*child)
             for child in children
@@ -65,7 +67,7 @@ def with_code(text: str) -> Html:
 def script_json(name: str, value: Any) -> Html:
     """Return a script element that holds JSON and never ends early, whatever strings are in it."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    return el("script", Html(text.replace("<", "\\u003c")), type="application/json", id=name)
+    return el("script", Html(encodable(text.replace("<", "\\u003c"))), type="application/json", id=name)
 
 
 def packed(values: npt.ArrayLike, kind: str) -> str:

@@ -62,3 +62,12 @@ def shortened(name: str, most: int = 28) -> str:
     'folder:a/…ome/photos'
     """
     return name if len(name) <= most else f"{name[: (most - 1) // 2]}…{name[-(most - 1 - (most - 1) // 2) :]}"
+
+
+def encodable(text: str) -> str:
+    r"""Return text that has a place in a file: names of files need not be UTF-8, and Python keeps their odd bytes as surrogates.
+
+    >>> encodable("caf\udce9")  # in JSON this is the same string still
+    'caf\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
