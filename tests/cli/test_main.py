@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -133,3 +134,13 @@ def test_errors_of_many_lines_are_told_in_one(refused: Callable[..., str], monke
 
     monkeypatch.setattr(heads, "run", broken)
     assert refused("heads") == "no space left"
+
+
+def test_a_name_that_is_not_utf_8_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from drumlin.cli import heads
+
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="utf-8", errors="strict"))
+    monkeypatch.setattr(heads, "run", lambda words: print(os.fsdecode(b"caf\xe9.png")) or 0)
+    assert main(["heads"]) == 0
+    assert out.getvalue() == b"caf\xe9.png\n"

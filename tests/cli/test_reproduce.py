@@ -33,6 +33,9 @@ def test_what_is_left_of_one(drumlin, tmp_path):
     line = next(line for line in listed.out.splitlines() if line.startswith("lgm, 100-D"))
     assert line.split("  ")[-1].strip() == "0.39% (L Table 1)"
     assert "0/3" in line
+    assert listed.out.endswith("\n\n198 trainings left\n"), (
+        "four of them each for 31 rows, two more seeds, and L's twelve"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -79,3 +82,16 @@ def test_ctrl_c_says_how_to_go_on(drumlin: Callable[..., object], monkeypatch: p
     outcome = drumlin("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path)
     assert outcome.code == 130
     assert outcome.err.splitlines()[-1] == "drumlin: interrupted: go on with the same command"
+
+
+def test_records_in_a_folder_are_refused_before_any_training(refused, tmp_path):
+    words = ("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out", "--results", tmp_path)
+    assert "are a folder: give the name of a file, such as" in refused(*words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_records_that_cannot_be_written_are_found_before_any_training(refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    words = ("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out")
+    assert "file" in refused(*words, "--results", tmp_path / "file" / "r.jsonl")
+    assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ _HOW_TO_GO_ON = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0, 2 for a user's error (one line on standard error), 130 for Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # names of files need not be UTF-8: they are printed as they are
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         code = _run(words)
         sys.stdout.flush()  # here, where a reader that has gone can be dealt with

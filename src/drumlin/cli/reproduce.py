@@ -65,6 +65,9 @@ def run(words: Sequence[str]) -> int:
         if experiment.finish is not None:
             written = experiment.finish(ledger, out, flags.figures or out / "figures")
     print(_rows(ledger))
+    left = sum(map(ledger.left, experiment.variants))
+    if left:
+        print(f"\n{left} trainings left")
     for path in written:
         print(path)
     return 0
@@ -74,6 +77,8 @@ def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
     from drumlin.recipes.experiment import pending, perform
     from drumlin.training import reporter
 
+    ledger.path.parent.mkdir(parents=True, exist_ok=True)
+    ledger.path.open("ab").close()  # what cannot be written is found now, and not after the first training
     began = time.monotonic()
     for done, step in enumerate(pending(ledger)):
         left = sum(map(ledger.left, ledger.experiment.variants))

@@ -90,9 +90,16 @@ class Ledger:
     Args:
         experiment: whose records count.
         path: file of records, of this and other experiments; may not exist yet.
+
+    Raises:
+        ValueError: a folder, or a file that holds no records.
     """
 
     def __init__(self, experiment: Experiment, path: Path) -> None:
+        if path.is_dir():  # found now, and not after the first training
+            raise ValueError(
+                f"the records {path} are a folder: give the name of a file, such as {path / 'results.jsonl'}"
+            )
         self.experiment, self.path = experiment, path
         everything = read(path) if path.is_file() else []
         self._records = latest(select(everything, recipe=experiment.name, scale=experiment.scale))
