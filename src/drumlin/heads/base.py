@@ -115,7 +115,7 @@ class Head(nn.Module):
                 return self.logits(z)
             terms, running_prediction, logits = self._terms(z, y)
         except RuntimeError:
-            self._check_device(z)  # only now: finding the parameters takes a tenth of a small head's step
+            self._check_device(z)  # only now: walking through the parameters at every step is not free
             raise
         if self.class_weights is not None:
             weights = self.class_weights[y]

@@ -37,7 +37,7 @@ class Variant:
 
     Attributes:
         name: what its records' protocol says: unique in the experiment.
-        candidates: settings by a short name that says in what they differ, e.g. "lr=0.05"; the first is the default. With several,
+        candidates: settings by a short name that says in what they differ, e.g. "lr=0.05". With several,
             each is trained with the first seed, and the one with the least hold-out error is trained with the others.
         seeds: of the trainings; the candidates' own seed is replaced.
         published: value of the metric "error" to compare with.

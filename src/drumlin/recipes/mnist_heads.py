@@ -19,7 +19,7 @@ from drumlin.tasks.geometry import geometry
 ABOUT = "MNIST with every head, 2-D and 100-D: test error beside L and T Table 1 and S"
 DIMENSIONS = (2, 100)
 RATES = (0.01, 0.03, 0.1, 0.3)
-"""The same four learning rates are tried for every head. The second is the default."""
+"""The same four learning rates are tried for every head; the second is taken where none is tried, on L's network."""
 
 _L, _S = "L Table 1, T Table 1", "S, test accuracy on MNIST"
 
