@@ -62,6 +62,27 @@ class FeatureSet:
         )
 
 
+@dataclass(frozen=True)
+class FeatureRequest:
+    """What is wanted of images beside z and logits: the arguments of `feature_set` and `extract` by these names.
+
+    Attributes:
+        hidden: layers, of `classifier.hidden_names()`.
+        draws: number of passes with dropout.
+    """
+
+    hidden: tuple[str, ...] = ()
+    draws: int = 0
+
+    def __or__(self, other: FeatureRequest) -> FeatureRequest:
+        """Return what serves both.
+
+        >>> FeatureRequest(("a",)) | FeatureRequest(("b", "a"), draws=5)
+        FeatureRequest(hidden=('a', 'b'), draws=5)
+        """
+        return FeatureRequest(tuple(dict.fromkeys((*self.hidden, *other.hidden))), max(self.draws, other.draws))
+
+
 def feature_set(
     classifier: Classifier,
     x: Float[Tensor, "n c h w"],

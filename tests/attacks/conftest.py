@@ -26,12 +26,14 @@ def linear() -> Callable[..., Classifier]:
 def network() -> Callable[..., Classifier]:
     """Make a small convolutional classifier with BatchNorm, of 3 classes and 8x8 images, with a given head."""
 
-    def make(head: str = "gm", precision: str = "float32", **options: object) -> Classifier:
+    def make(
+        head: str = "gm", precision: str = "float32", backbone_dropout: float = 0.0, **options: object
+    ) -> Classifier:
         torch.manual_seed(0)
         inputs = InputSpec(channels=1, size=(8, 8), mean=(0.5,), std=(0.25,))
         options = {"warmup_steps": 0} | options if head != "softmax" else options
         settings = head_settings(head, **options)
-        backbone = backbone_settings("digits-cnn", feature_dim=4, width=8)
+        backbone = backbone_settings("digits-cnn", feature_dim=4, width=8, dropout=backbone_dropout)
         classifier = Classifier.create(backbone, settings, ["a", "b", "c"], inputs, precision=precision)
         # Batch statistics that are not those of the start, and features of unit scale, so that all classes occur.
         with torch.no_grad():

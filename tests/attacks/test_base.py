@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from drumlin.attacks import ATTACKS, Attack, create_attack
+from drumlin.attacks import ATTACKS, Attack, Perturbation, create_attack
 
 
 @pytest.fixture(params=list(ATTACKS))
@@ -58,7 +58,7 @@ class Greedy(Attack):
         return 0.25
 
     def _perturb(self, objective, x, generator):
-        return x + 0.5, torch.ones(len(x), dtype=torch.bool)
+        return Perturbation(x + 0.5, torch.ones(len(x), dtype=torch.bool), torch.full((len(x),), 7))
 
 
 def test_budget_and_bounds_are_enforced_whatever_the_attack_does(network, images):
@@ -67,6 +67,7 @@ def test_budget_and_bounds_are_enforced_whatever_the_attack_does(network, images
     torch.testing.assert_close(result.x, (x + 0.25).clamp_max(1))
     assert result.linf.max() <= 0.25 + 1e-7
     assert result.zero_gradient.all()
+    assert result.iterations.tolist() == [7] * 12
 
 
 def test_it_fools(attack, network, images):
@@ -122,7 +123,7 @@ def test_modes_come_back_after_an_error(attack, network, images):
     x, y = images
     classifier = network().train()
     with pytest.raises(ZeroDivisionError):
-        attack(classifier, x, y, score=lambda features: 1 / 0)
+        attack(classifier, x, y, score=lambda features, y: 1 / 0)
     assert classifier.training
     assert classifier.backbone.training
 
@@ -151,13 +152,20 @@ def test_batches_change_nothing(attack, network, images):
     parts = dataclasses.replace(attack, batch_size=5)(classifier, x, y, target=(y + 1) % 3)
     torch.testing.assert_close(parts.x, whole.x)
     assert torch.equal(parts.success, whole.success)
-    assert parts.l2.shape == parts.linf.shape == parts.zero_gradient.shape == (12,)
+    assert parts.l2.shape == parts.linf.shape == parts.zero_gradient.shape == parts.iterations.shape == (12,)
 
 
 def test_no_images(attack, network):
     result = attack(network(), torch.zeros(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64))
     assert result.x.shape == (0, 1, 8, 8)
-    assert result.success.shape == result.l2.shape == result.linf.shape == result.zero_gradient.shape == (0,)
+    assert (
+        result.success.shape
+        == result.l2.shape
+        == result.linf.shape
+        == result.zero_gradient.shape
+        == result.iterations.shape
+        == (0,)
+    )
 
 
 def test_one_image(attack, network, images):
@@ -218,7 +226,9 @@ def test_bad_input(attack, network, images, change, message):
 
 
 @pytest.mark.parametrize(
-    "score", [lambda f: f.z.detach().sum(1), lambda f: f.z.sum(), lambda f: f.z], ids=["no graph", "scalar", "(N, D)"]
+    "score",
+    [lambda f, y: f.z.detach().sum(1), lambda f, y: f.z.sum(), lambda f, y: f.z],
+    ids=["no graph", "scalar", "(N, D)"],
 )
 def test_scores_that_cannot_be_attacked(attack, network, images, score):
     x, y = images
@@ -229,7 +239,7 @@ def test_scores_that_cannot_be_attacked(attack, network, images, score):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"loss": "mse"}, "loss must be one of ce, head, got 'mse'"),
+        ({"loss": "mse"}, "loss must be one of ce, margin, head, got 'mse'"),
         ({"score_weight": -1.0}, "score_weight must be a finite number of at least 0, got -1.0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
     ],

@@ -5,7 +5,7 @@ import torch
 
 from drumlin.attacks import FGSM
 from drumlin.detectors import Energy, KDensity
-from drumlin.features import feature_set
+from drumlin.features import FeatureRequest, feature_set
 
 
 def test_a_linear_model_moves_by_epsilon_against_the_sign_of_its_weights(linear):
@@ -130,7 +130,8 @@ def test_the_direction_is_that_of_the_loss_less_the_weighted_score(network, imag
     leaf = x.clone().requires_grad_()
     features = feature_set(classifier, leaf)
     loss = torch.nn.functional.cross_entropy(features.logits, (y + 1) % 3, reduction="sum")
-    (gradient,) = torch.autograd.grad(-loss - 0.7 * detector.score(features).sum(), leaf)
+    goal = (y + 1) % 3  # the class that the image is to be a likely member of
+    (gradient,) = torch.autograd.grad(-loss - 0.7 * detector.score(features, goal).sum(), leaf)
     result = FGSM(epsilon=0.05, score_weight=0.7)(classifier, x, y, target=(y + 1) % 3, score=detector.score)
     torch.testing.assert_close(result.x, (x + 0.05 * gradient.sign()).clamp(0, 1))
 
@@ -139,12 +140,37 @@ def test_the_score_sees_no_labels(network, images):
     x, y = images
     seen = []
 
-    def score(features):
-        seen.append(features.y)
+    def score(features, classes):
+        seen.append((features.y, classes, list(features.hidden), features.draws))
         return features.z.sum(1)
 
     FGSM()(network(), x, y, score=score)
-    assert seen == [None]
+    assert seen == [(None, None, [], None)]  # untargeted: conditioned on what is predicted
+
+
+def test_the_score_gets_the_target_and_what_it_asks_for(network, images):
+    x, y = images
+    seen = []
+
+    def score(features, classes):
+        seen.append((classes.tolist(), list(features.hidden), features.draws.shape))
+        return features.z.sum(1) + features.hidden["trunk"].sum(1) + features.draws.sum((0, 2))
+
+    request = FeatureRequest(("trunk",), draws=2)
+    FGSM()(network(backbone_dropout=0.5), x, y, target=(y + 1) % 3, score=score, request=request)
+    assert seen == [(((y + 1) % 3).tolist(), ["trunk"], (2, 12, 3))]
+
+
+def test_margin_loss_by_hand_and_whatever_the_scale(linear):
+    w = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.5, 3.0]])
+    x, y = torch.full((2, 1, 1, 2), 0.5), torch.tensor([0, 2])
+    # logits 0.5, 1.0, 1.75: of class 0 the margin climbs along w_2 - w_0, of class 2 along w_1 - w_2
+    expected = torch.tensor([[-0.1, 0.1], [-0.1, -0.1]])
+    for scale in (1.0, 1e4):
+        result = FGSM(epsilon=0.1, loss="margin")(linear(w * scale), x, y)
+        torch.testing.assert_close((result.x - x).flatten(1), expected)
+        assert not result.zero_gradient.any()
+    assert FGSM(epsilon=0.1)(linear(w * 1e4), x, y).zero_gradient.any()  # where cross entropy is saturated
 
 
 def test_epsilon_out_of_range():

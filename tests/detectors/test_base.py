@@ -15,8 +15,8 @@ class Demanding(Detector):
     name = "demanding"
     requires = frozenset({"hidden", "draws", "anomalies"})
 
-    def _fit(self, features, anomalies):
-        self.seen_ = len(anomalies)
+    def _fit(self, features, anomalies, normals):
+        self.seen_ = [len(anomalies), len(normals)]
 
     def _score(self, features, y):
         return features.z.sum(1)
@@ -37,17 +37,29 @@ def without(**changes):
 
 
 def test_what_is_required_must_be_there():
-    assert Demanding().fit(full(), anomalies=full(7)).seen_ == 7
+    both = {"anomalies": full(7), "normals": full(3)}
+    assert Demanding().fit(full(), **both).seen_ == [7, 3]
+    assert Demanding().fit(without(draws=None), **both).seen_ == [7, 3]  # nobody needs draws of 60,000 training samples
     with pytest.raises(ValueError, match="'demanding' needs features with hidden"):
-        Demanding().fit(without(hidden={}), anomalies=full())
-    with pytest.raises(ValueError, match="'demanding' needs features with draws"):
-        Demanding().fit(without(draws=None), anomalies=full())
-    with pytest.raises(ValueError, match="'demanding' needs features of known anomalies"):
-        Demanding().fit(full())
-    with pytest.raises(ValueError, match="'demanding' needs features with hidden"):
-        Demanding().fit(full(), anomalies=without(hidden={}))
-    with pytest.raises(ValueError, match="'demanding' needs features with draws"):
-        Demanding().fit(full(), anomalies=full()).score(without(draws=None))
+        Demanding().fit(without(hidden={}), **both)
+    with pytest.raises(ValueError, match=r"'demanding' needs features of known anomalies \(anomalies=\), got None"):
+        Demanding().fit(full(), normals=full())
+    with pytest.raises(
+        ValueError, match=r"'demanding' needs features of held-out normal samples \(normals=\), got None"
+    ):
+        Demanding().fit(full(), anomalies=full())
+    with pytest.raises(ValueError, match="got an empty set"):
+        Demanding().fit(full(), anomalies=full(0), normals=full())
+    for name in both:
+        for what, missing in (("hidden", {}), ("draws", None)):
+            with pytest.raises(ValueError, match=f"'demanding' needs features with {what}"):
+                Demanding().fit(full(), **(both | {name: without(**{what: missing})}))
+        other = FeatureSet(torch.ones(2, 5), torch.ones(2, 3), None, full().hidden, full().draws)
+        with pytest.raises(ValueError, match=rf"{name}=\) have \(width, classes\) \(5, 3\), .* \(4, 3\)"):
+            Demanding().fit(full(), **(both | {name: other}))
+    for what, missing in (("hidden", {}), ("draws", None)):
+        with pytest.raises(ValueError, match=f"'demanding' needs features with {what}"):
+            Demanding().fit(full(), **both).score(without(**{what: missing}))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -52,7 +52,7 @@ def test_the_positives_are_the_anomalies(subject: Make, monkeypatch: pytest.Monk
     class Perfect(Detector):
         name = "perfect"
 
-        def _fit(self, features: FeatureSet, anomalies: FeatureSet | None) -> None:
+        def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
             pass
 
         def _score(self, features: FeatureSet, y: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from drumlin._io import unknown
-from drumlin.attacks.base import Attack, AttackResult
+from drumlin.attacks.base import Attack, AttackResult, Perturbation
 from drumlin.attacks.fgsm import FGSM
 from drumlin.attacks.objective import Loss, Objective, Score
 from drumlin.attacks.targets import random_targets, second_most_probable
@@ -18,6 +18,7 @@ __all__ = [
     "AttackResult",
     "Loss",
     "Objective",
+    "Perturbation",
     "Score",
     "create_attack",
     "random_targets",

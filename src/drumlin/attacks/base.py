@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, NamedTuple, final
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from drumlin.attacks.objective import Loss, Objective, Score, check_loss
-from drumlin.features import evaluation_mode
+from drumlin.features import FeatureRequest, evaluation_mode
 from drumlin.model import Classifier
 
 
@@ -22,10 +22,12 @@ class AttackResult:
 
     Attributes:
         x: adversarial images (N, C, H, W) in [0, 1].
-        success: (N,) untargeted: the prediction is not y; targeted: it is the target.
+        success: (N,) untargeted: the prediction is not y; targeted: it is the target; for an attack that has a detector to pass,
+            also that it is passed.
         l2: (N,) root mean square distortion ‖x−x_adv‖₂/√(CHW), in units of [0, 1].
         linf: (N,) largest change of a pixel.
         zero_gradient: (N,) whether the first gradient was exactly zero: a saturated loss fakes robustness.
+        iterations: (N,) gradients that were computed for the image.
     """
 
     x: Float[Tensor, "n c h w"]
@@ -33,6 +35,15 @@ class AttackResult:
     l2: Float[Tensor, " n"]
     linf: Float[Tensor, " n"]
     zero_gradient: Bool[Tensor, " n"]
+    iterations: Int[Tensor, " n"]
+
+
+class Perturbation(NamedTuple):
+    """What the hook of an attack returns: images, not yet clipped, and two facts of `AttackResult`."""
+
+    x: Tensor
+    zero_gradient: Tensor
+    iterations: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +60,8 @@ class Attack(ABC):
     name: ClassVar[str]
 
     loss: Loss = "ce"
-    """What is ascended for y, or descended for the target: ce, cross entropy without margin; head, the head's own loss with margin."""
+    """What is ascended for y, or descended for the target: ce, cross entropy without margin; margin, the difference of
+    logits; head, the head's own loss with margin."""
     score_weight: float = 1.0
     """Nats of loss that a unit of the `score` given is worth, at least 0."""
     batch_size: int = 500
@@ -76,6 +88,7 @@ class Attack(ABC):
         *,
         target: Int[Tensor, " n"] | None = None,
         score: Score | None = None,
+        request: FeatureRequest | None = None,
         generator: torch.Generator | None = None,
     ) -> AttackResult:
         """Attack images and report what came of it.
@@ -85,7 +98,9 @@ class Attack(ABC):
             x: images (N, C, H, W) in [0, 1].
             y: true labels (N,). Images that are misclassified already count as successes of an untargeted attack.
             target: classes (N,) to be taken for, other than y; None for an untargeted attack.
-            score: features → anomaly scores (N,), to be kept low at the same time (an adaptive attack): `detector.score`.
+            score: (features, classes or None) → anomaly scores (N,), to be kept low at the same time (an adaptive attack):
+                `detector.score`. The classes are the targets, None if there are none.
+            request: what the score needs beside z and logits: `detector.request`. Dropout draws are anew for every gradient.
             generator: of random choices, for attacks that make any.
 
         Returns:
@@ -109,26 +124,29 @@ class Attack(ABC):
                     loss=self.loss,
                     score=score,
                     score_weight=self.score_weight,
+                    request=request or FeatureRequest(),
                 )
                 parts.append(self._attack(objective, images.detach().to(device), generator))
         columns = zip(*parts, strict=True)
         return AttackResult(*(torch.cat(column).to(x.device) for column in columns))
 
     @abstractmethod
-    def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Return adversarial images, not yet clipped, and whether each image's first gradient was exactly zero (N,)."""
+    def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> Perturbation:
+        """Return adversarial images, not yet clipped, whether each image's first gradient was exactly zero, and its iterations."""
 
-    def _attack(
-        self, objective: Objective, x: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        adversarial, zero_gradient = self._perturb(objective, x, generator)
+    def _succeeded(self, objective: Objective, x: Tensor) -> Tensor:
+        """Return whether each of the final images (N, C, H, W) does what the attack is for."""
+        return objective.reached(x)
+
+    def _attack(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, ...]:
+        adversarial, zero_gradient, iterations = self._perturb(objective, x, generator)
         with torch.no_grad():
             change = (adversarial.detach() - x).clamp(-self.max_change, self.max_change)
             adversarial = (x + change).clamp(0, 1)
-            success = objective.reached(adversarial)
+            success = self._succeeded(objective, adversarial)
             change = (adversarial - x).flatten(1)
             largest = change.abs().amax(1) if len(x) else change.new_zeros(0)
-            return adversarial, success, change.square().mean(1).sqrt(), largest, zero_gradient
+            return adversarial, success, change.square().mean(1).sqrt(), largest, zero_gradient, iterations
 
 
 def _split(tensor: Tensor | None, size: int, total: int) -> list[Tensor | None]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from drumlin.attacks.base import Attack
+from drumlin.attacks.base import Attack, Perturbation
 from drumlin.attacks.objective import Objective
 
 
@@ -46,6 +46,7 @@ class FGSM(Attack):
         """Budget: ε."""
         return self.epsilon
 
-    def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> Perturbation:
         gradient = objective.gradient(x)
-        return x + self.epsilon * gradient.sign(), (gradient == 0).flatten(1).all(1)
+        zero_gradient = (gradient == 0).flatten(1).all(1)
+        return Perturbation(x + self.epsilon * gradient.sign(), zero_gradient, torch.ones_like(objective.y))

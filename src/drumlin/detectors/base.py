@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from drumlin.detectors.artifact import write_artifact
-from drumlin.features import FeatureSet
+from drumlin.features import FeatureRequest, FeatureSet
 from drumlin.heads import Head
 
 _D = TypeVar("_D", bound="Detector")  # not Self, which beartype does not take on a method
@@ -27,7 +27,8 @@ class Detector(ABC):
 
     Attributes:
         name: by which `create_detector` finds it.
-        requires: what it needs beside z and logits, of "head", "hidden", "draws", "anomalies".
+        requires: what it needs beside z and logits, of "head", "hidden", "draws", "anomalies". Draws are needed of what is scored,
+            and so of normals and anomalies, but not of training features.
         needs_labels: whether `fit` needs the true labels.
         differentiable: whether scores keep the graph of the features, so that they can be attacked.
         in_features_, num_classes_: D and K of the features it was fitted to.
@@ -49,13 +50,22 @@ class Detector(ABC):
         return True
 
     @final
-    def fit(self: _D, features: FeatureSet, *, head: Head | None = None, anomalies: FeatureSet | None = None) -> _D:
+    def fit(
+        self: _D,
+        features: FeatureSet,
+        *,
+        head: Head | None = None,
+        anomalies: FeatureSet | None = None,
+        normals: FeatureSet | None = None,
+    ) -> _D:
         """Fit to training features; nothing that `features` holds keeps its graph.
 
         Args:
             features: of training samples, at least one; with labels where the detector needs them.
             head: that made the logits; needed where `requires` says so, else not looked at.
             anomalies: features of known anomalies; needed where `requires` says so, else not looked at.
+            normals: features of held-out normal samples, which a regression is to tell from the anomalies; needed where anomalies
+                are, else not looked at. Training features will not do: what is fitted to them takes them for more normal.
 
         Returns:
             The detector itself.
@@ -63,7 +73,7 @@ class Detector(ABC):
         Raises:
             ValueError: something needed is missing, does not fit, or is not finite; the message names it.
         """
-        self._check(features)
+        self._check(features, self.requires & {"hidden"})
         num_samples, in_features = features.z.shape
         num_classes = features.logits.shape[1]
         if num_samples == 0:
@@ -73,12 +83,21 @@ class Detector(ABC):
                 raise ValueError(f"detector {self.name!r} needs the labels of the training features (y), got None")
             _check_classes("labels y", features.y, num_samples, num_classes)
         if "anomalies" in self.requires:
-            if anomalies is None:
-                raise ValueError(f"detector {self.name!r} needs features of known anomalies (anomalies=), got None")
-            self._check(anomalies)
+            for what, given in (
+                ("known anomalies (anomalies=)", anomalies),
+                ("held-out normal samples (normals=)", normals),
+            ):
+                if given is None or len(given) == 0:
+                    found = "None" if given is None else "an empty set"
+                    raise ValueError(f"detector {self.name!r} needs features of {what}, got {found}")
+                self._check(given, self.requires)
+                if (shape := (given.z.shape[1], given.logits.shape[1])) != (in_features, num_classes):
+                    raise ValueError(
+                        f"{what} have (width, classes) {shape}, the training features {(in_features, num_classes)}: of another model?"
+                    )
         self._attach(head, in_features, num_classes)
         with torch.no_grad(), torch.autocast(features.z.device.type, enabled=False):
-            self._fit(features, anomalies)
+            self._fit(features, anomalies, normals)
         self.in_features_, self.num_classes_ = in_features, num_classes
         return self
 
@@ -98,7 +117,7 @@ class Detector(ABC):
         """
         if not hasattr(self, "in_features_"):
             raise ValueError(f"detector {self.name!r} is not fitted: call fit(features, ...) first")
-        self._check(features)
+        self._check(features, self.requires)
         found, expected = (features.z.shape[1], features.logits.shape[1]), (self.in_features_, self.num_classes_)
         if found != expected:
             raise ValueError(
@@ -114,12 +133,17 @@ class Detector(ABC):
             return self._score(features, y.to(features.z.device))
 
     @abstractmethod
-    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None) -> None:
+    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
         """Set the fitted state, from features that were checked; `self.head_` is there if required."""
 
     @abstractmethod
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:
         """Return scores (N,), conditional on the classes y (N,) where the score has such a form."""
+
+    @property
+    def request(self) -> FeatureRequest:
+        """What `feature_set` must be asked for, for the features to be scored."""
+        return FeatureRequest()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -171,13 +195,13 @@ class Detector(ABC):
             )
         self.head_ = head
 
-    def _check(self, features: FeatureSet) -> None:
+    def _check(self, features: FeatureSet, needed: frozenset[str]) -> None:
         z, logits = features.z, features.logits
         if z.ndim != 2 or logits.ndim != 2 or z.shape[0] != logits.shape[0]:
             raise ValueError(
                 f"features must have z (N, D) and logits (N, K), got shapes {tuple(z.shape)} and {tuple(logits.shape)}"
             )
-        for what in sorted(self.requires & {"hidden", "draws"}):
+        for what in sorted(needed & {"hidden", "draws"}):
             value = getattr(features, what)
             if value is None or len(value) == 0:
                 raise ValueError(f"detector {self.name!r} needs features with {what}: ask feature_set for {what}")

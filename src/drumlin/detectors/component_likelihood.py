@@ -74,7 +74,7 @@ class ComponentLikelihood(Detector):
         """Whether a form of the likelihood is registered for this head."""
         return negative_class_likelihood.dispatch(type(head)) is not negative_class_likelihood.dispatch(object)
 
-    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None) -> None:
+    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
         """Nothing to fit: the parameters are the head's."""
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class KDensity(Detector):
         self.bandwidth = bandwidth
         self.seed = seed
 
-    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None) -> None:
+    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
         assert features.y is not None
         z, y = features.z.detach(), features.y.to(features.z.device)
         counts = torch.bincount(y, minlength=features.logits.shape[1])

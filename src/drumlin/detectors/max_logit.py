@@ -23,7 +23,7 @@ class MaxLogit(Detector):
 
     name: ClassVar[str] = "max-logit"
 
-    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None) -> None:
+    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
         """Nothing to fit."""
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class MixtureDensity(Detector):
         """Whether the head has a density."""
         return isinstance(head, DensityHead)
 
-    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None) -> None:
+    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
         """Nothing to fit: the parameters are the head's."""
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:

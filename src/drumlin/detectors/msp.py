@@ -26,7 +26,7 @@ class MSP(Detector):
 
     name: ClassVar[str] = "msp"
 
-    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None) -> None:
+    def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
         """Nothing to fit."""
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:
