@@ -6,6 +6,9 @@ probabilities are denormal numbers unless a loss takes care), a linear layer wit
 the same with its products doubled (what a diagonal covariance needs at least), torch's own fusion, and the broadcast form of the
 public ports.
 
+The C library's allocator is told to keep the memory it has (on Linux with glibc): left to itself it hands large tensors back to the
+system and asks for them again, at moments of its own choosing, which made a step of the same code 10% slower or faster.
+
 All are measured in turn, repeat by repeat, so that whatever else the machine does meets them alike. A ratio is that of two medians
 (or minima) of one run; the minima are the ones to trust on a busy machine. Peak memory is measured in a process of its own, over
 what parameters, features and the gradients left behind take.
@@ -17,6 +20,7 @@ what parameters, features and the gradients left behind take.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -31,6 +35,7 @@ from _records import benchmark_record
 
 from drumlin.results import Record, append
 
+_KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 26)}
 _SECONDS = 20.0
 """Each measurement stops repeating after so long, but not before three repeats."""
 
@@ -62,7 +67,8 @@ def measure(names: Sequence[str], dimension: int, num_classes: int, repeats: int
 def peak_memory(name: str, dimension: int, num_classes: int) -> float:
     """Return MiB that a step takes at its peak beside parameters, features and the gradients it leaves, in a fresh process."""
     words = [sys.executable, __file__, "--peak", name, str(dimension), str(num_classes)]
-    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    environment = {name: value for name, value in os.environ.items() if name not in _KEEP_MEMORY}
+    return float(subprocess.run(words, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
 def _peak(name: str, dimension: int, num_classes: int) -> float:
@@ -123,6 +129,8 @@ def main() -> None:
         "--results", type=Path, metavar="FILE", help="append ratios of medians and peaks as records to FILE"
     )
     arguments = parser.parse_args()
+    if not _KEEP_MEMORY.keys() <= os.environ.keys():  # it is read when a process starts
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **_KEEP_MEMORY})
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
 

@@ -214,7 +214,7 @@ MUTANTS = [
         "own_joint.sub_(own_log_det",
         "own_joint.add_(own_log_det",
     ),
-    Mutant("lgm", "determinant dropped", "functional/_blocks.py", "constant.sub_(block.log_det, alpha=0.5)", "pass"),
+    Mutant("lgm", "determinant dropped", "functional/_blocks.py", "constant.sub_(self.log_det, alpha=0.5)", "pass"),
     Mutant(
         "lgm",
         "margin for 1 + margin",

@@ -25,13 +25,12 @@ from drumlin.functional._blocks import (
     squared_norms,
 )
 from drumlin.functional._numerics import first_maximum, full_precision, smallest_useful
-from drumlin.functional._products import PRODUCTS
+from drumlin.functional._rounded import features as make_features
 from drumlin.functional._terms import MixtureOptions, MixtureTerms
 
-_CACHE_BLOCK = 1024
-"""Classes a block on a CPU: at D=512, 2 MiB of means in float32."""
-_NEAR = 512.0
-"""Nats. Expanded distances of features and own means this near the origin err by about 3e-5 nats in float32."""
+_BLOCK_NUMBERS = 1 << 20
+_BLOCK_CLASSES = 2048
+"""Numbers of means a block on a CPU (4 MiB in float32), but at least so many classes: of more blocks the overhead is felt."""
 
 
 class _FusedMixture(torch.autograd.Function):
@@ -56,10 +55,10 @@ class _FusedMixture(torch.autograd.Function):
             own_inverse, own_log_det = own_terms(log_var, y, dimension)
             own_distance = (offset.mul_(offset) * own_inverse).sum(1).mul_(0.5)
 
-        features = Features(z, width, PRODUCTS[options.matmul])
+        features = make_features(z, width, options.matmul)
         centre = _centre(features, means, y, own_distance if log_var is None else None)
         if centre is not None:
-            features = Features(z - centre, width, PRODUCTS[options.matmul])
+            features = make_features(z - centre, width, options.matmul)
         # As in Features.log_joint, without what all classes share.
         own_joint = features.half_square[:, 0] - own_distance if log_var is None else -own_distance
         if own_log_det is not None:
@@ -67,7 +66,7 @@ class _FusedMixture(torch.autograd.Function):
         if log_prior is not None:
             own_joint += log_prior.index_select(0, y)
 
-        size = options.class_chunk or (num_classes if z.is_cuda else _CACHE_BLOCK)
+        size = options.class_chunk or (num_classes if z.is_cuda else max(_BLOCK_CLASSES, _BLOCK_NUMBERS // dimension))
         logits = None if options.class_chunk else z.new_empty(len(y), num_classes)
         bound = None
         posteriors, log_sums, leaders = [], [], []
@@ -134,7 +133,7 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
     """
     options: MixtureOptions = ctx.options
     centred, half_square, y, means, log_var, log_prior, centre, behind, own_joint, others, *kept = ctx.saved_tensors
-    features = Features(centred, 1 if log_var is None else log_var.shape[1], PRODUCTS[options.matmul], half_square)
+    features = make_features(centred, 1 if log_var is None else log_var.shape[1], options.matmul, half_square)
     num_classes = means.shape[0]
     num_blocks = -(-num_classes // ctx.size)
     log_sums, posteriors = kept[:num_blocks], kept[num_blocks:]
@@ -218,7 +217,7 @@ def _centre(features: Features, means: Tensor, y: Tensor, own_distance: Tensor |
     if (
         ask
         and own_distance is not None
-        and max(map(float, (features.half_square.amax(), own_distance.amax()))) <= _NEAR
+        and max(map(float, (features.half_square.amax(), own_distance.amax()))) <= features.near
     ):
         return None
     centre = means.index_select(0, y).sum(0) / max(len(y), 1)

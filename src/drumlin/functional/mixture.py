@@ -70,8 +70,9 @@ def gm_logits(
         product, half_square = PRODUCTS[matmul], 0.5 * z.square()
         if inverse.shape[1] == 1:
             logits = constant - half_square.sum(1, keepdim=True) * inverse.T
-        else:
-            logits = product(constant.repeat(z.shape[0], 1), half_square, -inverse.T)
+        else:  # what the classes have in common is not rounded
+            shared = inverse.detach().mean(0)
+            logits = product(constant - torch.mv(half_square, shared)[:, None], half_square, (shared - inverse).T)
         return zero_tiny_gradients(product(logits, z, scaled.T))
 
 
