@@ -33,10 +33,21 @@ def test_what_is_left_of_one(drumlin, tmp_path):
     line = next(line for line in listed.out.splitlines() if line.startswith("lgm, 100-D"))
     assert line.split("  ")[-1].strip() == "0.39% (L Table 1)"
     assert "0/3" in line
-    assert listed.out.endswith("\n\n198 trainings left\n"), (
-        "four of them each for 31 rows, two more seeds, and L's twelve"
+    assert listed.out.endswith("\n\n210 trainings left\n"), (
+        "four of them each for 33 rows, two more seeds, and L's twelve"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_one(drumlin, refused, tmp_path):
+    listed = drumlin("reproduce", "mnist-heads", "--list", "--out", tmp_path, "--only", "L's network")
+    assert listed.code == 0
+    assert listed.out.endswith("\n\n12 trainings left\n")
+    assert len([line for line in listed.out.splitlines() if "0/1" in line]) == 12
+    message = refused("reproduce", "mnist-heads", "--list", "--out", tmp_path, "--only", "gm, 100D")
+    assert message.startswith("unknown row 'gm, 100D': did you mean 'gm, 100-D'")
+    message = refused("reproduce", "mnist-maps", "--list", "--only", "gm", "--figures", tmp_path)
+    assert message == "figures are drawn of a whole recipe: leave --only out, or --figures"
 
 
 @pytest.fixture
@@ -59,7 +70,7 @@ def test_a_recipe_is_run_and_what_is_recorded_is_not_run_again(
     first = drumlin(*words)
     assert first.code == 0
     assert "softmax, 2-D, lr=0.01, seed 0, to choose settings    4 trainings left" in first.err
-    assert "to measure    1 trainings left, about 1 min" in first.err
+    assert "to measure    1 trainings left, about 1 min of training" in first.err
     records = read(tmp_path / "runs" / "results.jsonl")
     error = next(r.value for r in records if r.metric == "error")
     line = next(line for line in first.out.splitlines() if line.startswith("softmax, 2-D"))

@@ -7,6 +7,7 @@ import pytest
 from drumlin.recipes import experiment as module
 from drumlin.recipes.experiment import Experiment, Ledger, Published, Variant, finished_runs, pending, perform
 from drumlin.results import Record, append, read, select
+from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
@@ -37,12 +38,14 @@ def experiment(settings: Callable[[float], RunSettings]) -> Experiment:
 
 
 def record(protocol: str, *, task: str = "classification", metric: str = "error", seed: int = 0, value=0.5, **others):
-    facts = {"recipe": "trial", "scale": "smoke", "data": "digits", "split": "test", "unit": "fraction"} | others
-    return Record(run=f"{protocol}{seed}", task=task, metric=metric, value=value, protocol=protocol, seed=seed, **facts)
+    facts = {"recipe": "trial", "scale": "smoke", "data": "digits", "split": "test", "unit": "fraction"}
+    facts |= {"run": f"{protocol}{seed}"} | others
+    return Record(task=task, metric=metric, value=value, protocol=protocol, seed=seed, **facts)
 
 
-def tuning(name: str, candidate: str, value: float | None):
-    return record(f"{name}; {candidate}", task="tuning", metric="holdout-error", value=value, split="holdout")
+def tuning(name: str, candidate: str, value: float | None, **others):
+    facts = {"task": "tuning", "metric": "holdout-error", "split": "holdout"} | others
+    return record(f"{name}; {candidate}", value=value, **facts)
 
 
 def ledger(experiment: Experiment, path: Path, *records: Record) -> Ledger:
@@ -95,6 +98,46 @@ def test_records_of_others_do_not_count(experiment, tmp_path):
 def test_a_record_without_a_number_is_a_measurement(experiment, tmp_path):
     """A training that diverged is not tried again and again."""
     assert ledger(experiment, tmp_path, record("plain, 2-D", seed=4, value=None)).left(experiment.variants[1]) == 0
+
+
+def test_records_of_other_settings_do_not_count(experiment, settings, tmp_path):
+    """A default that changed, a rate: what the old one gave is to be measured again."""
+    tuned, plain = experiment.variants
+    other = dataclasses.replace(plain, candidates={"as it is": settings(0.1)})
+    marked = [
+        record("plain, 2-D", seed=4, asked=other.settings("as it is", 4).identity),
+        tuning("tuned", "lr=1e-6", 0.1, asked=tuned.settings("lr=0.05", 0).identity),
+        tuning("tuned", "lr=0.05", 0.1, asked=tuned.settings("lr=0.05", 1).identity),
+    ]
+    book = ledger(experiment, tmp_path, *marked)
+    assert [book.left(v) for v in experiment.variants] == [3, 1]
+    assert book.measurements(plain) == []
+    book.add([record("plain, 2-D", seed=4, run="new", asked=plain.settings("as it is", 4).identity)])
+    assert [book.left(v) for v in experiment.variants] == [3, 0]
+    assert [r.run for r in book.measurements(plain)] == ["new"]
+
+
+def test_measurements_of_a_candidate_that_is_chosen_no_more_do_not_count(experiment, tmp_path):
+    tuned = experiment.variants[0]
+    old = record("tuned", seed=0, asked=tuned.settings("lr=1e-6", 0).identity)
+    book = ledger(experiment, tmp_path, tuning("tuned", "lr=1e-6", 0.3), tuning("tuned", "lr=0.05", 0.1), old)
+    assert [s.seed for s in book.steps(tuned)] == [0, 1]
+
+
+def test_time_left_is_that_of_the_same_network(experiment, tmp_path):
+    tuned, plain = experiment.variants
+    slow = dataclasses.replace(plain.candidates["as it is"], backbone=backbone_settings("fast-28"))
+    slow = dataclasses.replace(plain, name="slow", candidates={"as it is": slow})
+    whole = dataclasses.replace(experiment, variants=(tuned, plain, slow))
+    assert Ledger(whole, tmp_path / "none.jsonl").seconds_left() is None
+
+    def took(seconds, backbone, run):
+        facts = {"task": "training", "metric": "seconds", "unit": "s", "split": "train", "backbone": backbone}
+        return dataclasses.replace(record("x", value=seconds), run=run, **facts)
+
+    times = [took(1.0, "digits-cnn", "a"), took(5.0, "digits-cnn", "b"), took(2.0, "digits-cnn", "c")]
+    assert ledger(whole, tmp_path, *times).seconds_left() == 5 * 2.0
+    assert ledger(whole, tmp_path, took(100.0, "fast-28", "d")).seconds_left() == 4 * 2.0 + 100.0
 
 
 def test_every_variant_comes_to_its_first_seed_before_any_to_its_second(experiment, tmp_path):

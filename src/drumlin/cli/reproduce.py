@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from drumlin._io import unknown
 from drumlin.cli._parsing import parse, progress
 from drumlin.cli._tables import percent, table
 from drumlin.results import Record, select
 
 if TYPE_CHECKING:
-    from drumlin.recipes.experiment import Ledger
+    from drumlin.recipes.experiment import Experiment, Ledger
 
 
 @dataclass(kw_only=True)
@@ -33,6 +34,8 @@ class Reproduce:
     """File of records, added to; by default results.jsonl in that folder. What is recorded there is not done again."""
     figures: Path | None = None
     """Folder for the figures of a recipe that draws any; by default figures in the folder of the runs."""
+    only: str | None = None
+    """Only the rows whose name has this in it, e.g. "gm, 100-D"; several processes may share the work so, and one file of records."""
     list: bool = False
     """Only list the recipes, or what is done and left of one."""
     data_root: str | None = None
@@ -54,7 +57,9 @@ def run(words: Sequence[str]) -> int:
             raise ValueError(f"no recipe: name one of {', '.join(RECIPES)}, or see them with --list")
         print(table(["recipe", "what it reproduces"], [[name, about(name)] for name in RECIPES]))
         return 0
-    experiment = recipe(flags.name, flags.scale)
+    if flags.only is not None and flags.figures is not None:
+        raise ValueError("figures are drawn of a whole recipe: leave --only out, or --figures")
+    experiment = _chosen(recipe(flags.name, flags.scale), flags.only)
     out = flags.out or Path("runs") / f"{flags.name}-{flags.scale}"
     ledger = Ledger(experiment, flags.results or out / "results.jsonl")
     if flags.figures is not None and experiment.finish is None:
@@ -67,10 +72,20 @@ def run(words: Sequence[str]) -> int:
     print(_rows(ledger))
     left = sum(map(ledger.left, experiment.variants))
     if left:
-        print(f"\n{left} trainings left")
+        print(f"\n{left} trainings left{_pace(ledger.seconds_left())}")
     for path in written:
         print(path)
     return 0
+
+
+def _chosen(experiment: Experiment, only: str | None) -> Experiment:
+    """Return the part of an experiment that was asked for; what draws the figures needs the whole."""
+    if only is None:
+        return experiment
+    rows = tuple(variant for variant in experiment.variants if only in variant.name)
+    if not rows:
+        raise unknown("row", only, [variant.name for variant in experiment.variants])
+    return dataclasses.replace(experiment, variants=rows, finish=None)
 
 
 def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
@@ -79,16 +94,20 @@ def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
 
     ledger.path.parent.mkdir(parents=True, exist_ok=True)
     ledger.path.open("ab").close()  # what cannot be written is found now, and not after the first training
-    began = time.monotonic()
-    for done, step in enumerate(pending(ledger)):
+    for step in pending(ledger):
         left = sum(map(ledger.left, ledger.experiment.variants))
-        pace = f", about {_duration((time.monotonic() - began) / done * left)}" if done else ""
         what = "to choose settings" if step.tuning else "to measure"
-        progress(f"{step.variant.name}, {step.candidate}, seed {step.seed}, {what}    {left} trainings left{pace}")
+        progress(
+            f"{step.variant.name}, {step.candidate}, seed {step.seed}, {what}    {left} trainings left{_pace(ledger.seconds_left())}"
+        )
         records = perform(
             step, ledger, out, root=flags.data_root, download=flags.download, reporter=reporter(quiet=flags.quiet)
         )
         progress("  ".join(f"{r.metric} {percent(r.value)}" for r in records if r.metric.endswith("error")))
+
+
+def _pace(seconds: float | None) -> str:
+    return "" if seconds is None else f", about {_duration(seconds)} of training"
 
 
 def _duration(seconds: float) -> str:

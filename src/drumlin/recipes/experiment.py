@@ -1,14 +1,15 @@
 """Experiments made of many runs: what to run, what is recorded already, and running the rest, resumably.
 
 A row of a table is a `Variant`: a few candidate settings, of which the one with the least hold-out error is taken, and seeds.
-The records decide what is left to do, not the run folders: those may be deleted, or be on another machine.
+The records decide what is left to do, not the run folders: those may be deleted, or be on another machine. A record counts for the
+settings that it was made with: after a change of them, what it measured is to be done again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
+import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from drumlin.results import Record, append, latest, read, select
 from drumlin.results.record import Scale
 from drumlin.settings.run import RunSettings
 from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.training_time import TASK as TRAINING
+from drumlin.tasks.training_time import training_time
 from drumlin.training import Run, TrainingError, train
 from drumlin.training.progress import Reporter
 
@@ -47,6 +50,10 @@ class Variant:
     candidates: dict[str, RunSettings]
     seeds: tuple[int, ...] = (0, 1, 2)
     published: Published | None = None
+
+    def settings(self, candidate: str, seed: int) -> RunSettings:
+        """Return the settings of a candidate with a seed."""
+        return dataclasses.replace(self.candidates[candidate], seed=seed)
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ class Ledger:
         found = {}
         for record in select(self._records, task=TUNING, metric="holdout-error"):
             name, _, candidate = (record.protocol or "").rpartition("; ")
-            if name == variant.name and candidate in variant.candidates:
+            if name == variant.name and candidate in variant.candidates and _is_of(record, variant, candidate):
                 found[candidate] = math.inf if record.value is None else record.value
         return found
 
@@ -121,13 +128,16 @@ class Ledger:
         return min(variant.candidates, key=found.__getitem__) if found.keys() == variant.candidates.keys() else None
 
     def measurements(self, variant: Variant) -> list[Record]:
-        """Return the records of a variant's measured seeds, of all metrics."""
+        """Return the records of a variant's measured seeds, of all metrics; none as long as its settings are not chosen."""
+        chosen = self.chosen(variant)
         return [
             record
             for record in self._records
-            if record.task != TUNING
+            if record.task not in (TUNING, TRAINING)
+            and chosen is not None
             and record.seed in variant.seeds
             and (record.protocol or "").partition("; ")[0] == variant.name
+            and _is_of(record, variant, chosen)
         ]
 
     def measured(self, variant: Variant) -> set[int]:
@@ -151,6 +161,21 @@ class Ledger:
         steps = self.steps(variant)
         later = len(variant.seeds) - 1 if steps and steps[0].tuning else 0
         return len(steps) + later
+
+    def seconds_left(self) -> float | None:
+        """Return how long the trainings that are left take, by those of the same network that are recorded; None without any."""
+        times: dict[str | None, list[float]] = {}
+        for record in select(self._records, task=TRAINING, metric="seconds"):
+            if record.value is not None:
+                times.setdefault(record.backbone, []).append(record.value)
+        if not times:
+            return None
+        each = {backbone: statistics.median(values) for backbone, values in times.items()}
+        otherwise = max(each.values())
+        return sum(
+            self.left(variant) * each.get(next(iter(variant.candidates.values())).backbone.name, otherwise)
+            for variant in self.experiment.variants
+        )
 
     def add(self, records: Sequence[Record]) -> None:
         """Append records to the file."""
@@ -189,9 +214,8 @@ def perform(
         ValueError: data that is not there; a run of other settings in the folder.
     """
     experiment, variant = ledger.experiment, step.variant
-    settings = variant.candidates[step.candidate]
-    data = dataclasses.replace(settings.data, root=root, download=download)
-    settings = dataclasses.replace(settings, data=data, seed=step.seed)
+    asked = variant.settings(step.candidate, step.seed)
+    settings = dataclasses.replace(asked, data=dataclasses.replace(asked.data, root=root, download=download))
     folder = out / step.folder
     try:
         train(settings, folder, resume=(folder / "config.json").exists(), reporter=reporter)
@@ -200,6 +224,9 @@ def perform(
     else:
         subject = Subject(Run(folder, root=root, download=download), recipe=experiment.name, scale=experiment.scale)
         records = [_tuning_record(step, subject)] if step.tuning else _measured(step, experiment, subject)
+        protocol = f"{variant.name}; {step.candidate}"
+        records += [dataclasses.replace(record, protocol=protocol) for record in training_time(subject).records]
+    records = [dataclasses.replace(record, asked=asked.identity) for record in records]
     ledger.add(records)
     return records
 
@@ -229,6 +256,12 @@ def finished_runs(ledger: Ledger, out: Path) -> dict[tuple[str, int], Path | Non
     return folders
 
 
+def _is_of(record: Record, variant: Variant, candidate: str) -> bool:
+    """Return whether a record was made with the settings that a candidate has now; one that does not say so counts."""
+    assert record.seed is not None
+    return record.asked in (None, variant.settings(candidate, record.seed).identity)
+
+
 def _measured(step: Step, experiment: Experiment, subject: Subject) -> list[Record]:
     records = [record for result in experiment.measure(subject) for record in result.records]
     return [_named(record, step.variant) for record in records]
@@ -244,15 +277,14 @@ def _named(record: Record, variant: Variant) -> Record:
 
 
 def _tuning_record(step: Step, subject: Subject) -> Record:
-    history = (subject.run.folder / "training.jsonl").read_text().splitlines()
-    error = _holdout_error(history)
+    error = _holdout_error(subject)
     n, protocol = len(subject.run.split.holdout), f"{step.variant.name}; {step.candidate}"
     facts = {"split": "holdout", "unit": "fraction", "n": n, "protocol": protocol}
     return subject.record(TUNING, "holdout-error", error, **facts, **subject.trained_with)
 
 
-def _holdout_error(history: Sequence[str]) -> float:
-    error = json.loads(history[-1])["holdout_error"]
+def _holdout_error(subject: Subject) -> float:
+    error = subject.run.history[-1]["holdout_error"]
     if error is None:
         raise ValueError("candidates are chosen by their error on the hold-out, and nothing was held out")
     return float(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from drumlin.tasks.feature_map import feature_map, known_sets
 from drumlin.tasks.geometry import geometry
 from drumlin.tasks.robustness import attack_test_images, robustness
 from drumlin.tasks.shown import features_of
+from drumlin.tasks.training_time import training_time
 from drumlin.training import Run, train
 from drumlin.training.progress import Reporter
 
@@ -100,17 +100,3 @@ def measure(subject: Subject) -> list[Record]:
     # After the scores, whose extremes it keeps.
     feature_map(subject, known_sets(subject) | sets).store(run.folder, "map")
     return [record for result in results.values() for record in result.records]
-
-
-def training_time(subject: Subject) -> TaskResult:
-    """Read from `training.jsonl` how long the run's epochs took, evaluation of the hold-out included."""
-    lines = [json.loads(line) for line in (subject.run.folder / "training.jsonl").read_text().splitlines()]
-    seconds = sum(line["seconds_with_evaluation"] for line in lines)
-    facts = {"split": "train", "n": len(subject.run.split.train)}
-    rate = sum(line["images_per_second"] for line in lines) / len(lines)
-    return TaskResult(
-        [
-            subject.record("training", "seconds", seconds, unit="s", **facts, **subject.trained_with),
-            subject.record("training", "images-per-second", rate, unit="images/s", **facts, **subject.trained_with),
-        ]
-    )

@@ -37,6 +37,8 @@ class Record:
     """Version of this list of fields."""
     run: str
     """Hash of the run's configuration."""
+    asked: str | None = None
+    """Hash of the settings that a recipe asked for, before what they left open was decided."""
     commit: str | None = None
     """Git commit of the code."""
     recipe: str | None = None

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from drumlin._io import hash_json
 from drumlin.settings.backbones import BackboneSettings
 from drumlin.settings.data import DataSettings
 from drumlin.settings.heads import HeadSettings
@@ -117,6 +118,11 @@ class RunSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in 0..2^32-1, got {self.seed}")
+
+    @property
+    def identity(self) -> str:
+        """Hash of the settings; of what they leave open, that it is open."""
+        return hash_json(self.to_json())[:16]
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, for `config.json` and for hashing.

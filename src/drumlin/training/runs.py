@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +104,7 @@ class Run:
     @property
     def identity(self) -> str:
         """Hash of the configuration: equal for runs that must end in the same model."""
-        return _io.hash_json(self.settings.to_json())[:16]
+        return self.settings.identity
 
     @property
     def finished(self) -> bool:
@@ -131,6 +132,11 @@ class Run:
         except FileNotFoundError:
             raise ValueError(f"{self.folder} does not say which samples it held out (no {_SPLIT})") from None
         return Split(tensors["train"], tensors["holdout"], about["fingerprint"])
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What `training.jsonl` says of each epoch."""
+        return [json.loads(line) for line in (self.folder / "training.jsonl").read_text().splitlines()]
 
     @property
     def features(self) -> Path:
