@@ -157,6 +157,18 @@ def test_every_variant_comes_to_its_first_seed_before_any_to_its_second(experime
     assert list(pending(Ledger(experiment, tmp_path / "r.jsonl"))) == []
 
 
+def test_what_another_process_records_meanwhile_is_not_done_again(experiment, tmp_path):
+    book = Ledger(experiment, tmp_path / "r.jsonl")
+    steps = pending(book)
+    first = next(steps)
+    append(book.path, [tuning("tuned", "lr=0.05", 0.1), record("tuned", seed=0)])
+    book.add([tuning("tuned", first.candidate, 0.2)])
+    assert (second := next(steps)).variant.name == "plain, 2-D"
+    append(book.path, [record("tuned", seed=1)])
+    book.add([record("plain, 2-D", seed=second.seed)])
+    assert list(steps) == []
+
+
 def test_a_step_that_leaves_no_record_does_not_go_on_for_ever(experiment, tmp_path):
     with pytest.raises(RuntimeError, match=r"tuned-lr=1e-6-seed-0 left no record behind"):
         list(pending(Ledger(experiment, tmp_path / "r.jsonl")))

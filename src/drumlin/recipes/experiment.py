@@ -108,8 +108,12 @@ class Ledger:
                 f"the records {path} are a folder: give the name of a file, such as {path / 'results.jsonl'}"
             )
         self.experiment, self.path = experiment, path
-        everything = read(path) if path.is_file() else []
-        self._records = latest(select(everything, recipe=experiment.name, scale=experiment.scale))
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the file again: another process may have added to it."""
+        everything = read(self.path) if self.path.is_file() else []
+        self._records = latest(select(everything, recipe=self.experiment.name, scale=self.experiment.scale))
 
     def tuned(self, variant: Variant) -> dict[str, float]:
         """Return the hold-out errors of a variant's candidates that are known; one whose training diverged has infinity."""
@@ -180,7 +184,7 @@ class Ledger:
     def add(self, records: Sequence[Record]) -> None:
         """Append records to the file."""
         append(self.path, records)
-        self._records = latest([*self._records, *records])
+        self.reload()
 
 
 def pending(ledger: Ledger) -> Iterator[Step]:
@@ -191,7 +195,11 @@ def pending(ledger: Ledger) -> Iterator[Step]:
     variants = ledger.experiment.variants
     for rank in range(max(len(variant.seeds) for variant in variants)):
         for variant in variants:
-            while steps := [s for s in ledger.steps(variant) if s.tuning or s.seed in variant.seeds[: rank + 1]]:
+            while True:
+                ledger.reload()
+                steps = [s for s in ledger.steps(variant) if s.tuning or s.seed in variant.seeds[: rank + 1]]
+                if not steps:
+                    break
                 yield steps[0]
                 if steps[0] in ledger.steps(variant):
                     raise RuntimeError(f"{steps[0].folder} left no record behind")
