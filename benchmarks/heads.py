@@ -7,14 +7,15 @@ the same with its products doubled (what a diagonal covariance needs at least), 
 public ports.
 
 The C library's allocator is told to keep the memory it has (on Linux with glibc): left to itself it hands large tensors back to the
-system and asks for them again, at moments of its own choosing, which made a step of the same code 10% slower or faster.
+system and asks for them again, at moments of its own choosing, which made a step of the same code 10% slower or faster. With --default-allocator it is left to itself; the broadcast form, which
+asks for gigabytes, is several times slower then.
 
 All are measured in turn, repeat by repeat, so that whatever else the machine does meets them alike. A ratio is that of two medians
 (or minima) of one run; the minima are the ones to trust on a busy machine. Peak memory is measured in a process of its own, over
 what parameters, features and the gradients left behind take.
 
     python benchmarks/heads.py [--dimensions 512] [--classes 1000 10000] [--only gm linear] [--repeats 30] [--threads 2]
-                               [--memory] [--results FILE]
+                               [--memory] [--default-allocator] [--results FILE]
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,25 +92,31 @@ def summarise(
     dimension: int, num_classes: int, times: dict[str, list[float]], memory: dict[str, float]
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for name, values in times.items():
+    for name in dict.fromkeys([*times, *memory]):
         contestant = CONTESTANTS[name]
-        other = times.get(contestant.against)
+        values, other = times.get(name), times.get(contestant.against)
         rows.append(
             {
                 "dimension": dimension,
                 "num_classes": num_classes,
                 "name": name,
-                "median_ms": statistics.median(values),
-                "min_ms": min(values),
+                "median_ms": None if values is None else statistics.median(values),
+                "min_ms": None if values is None else min(values),
                 "against": contestant.against,
-                "ratio_of_medians": None if other is None else statistics.median(values) / statistics.median(other),
-                "ratio_of_minima": None if other is None else min(values) / min(other),
+                "ratio_of_medians": _ratio(statistics.median, values, other),
+                "ratio_of_minima": _ratio(min, values, other),
                 "bar": contestant.bar(num_classes),
                 "peak_mib": memory.get(name),
-                "repeats": len(values),
+                "repeats": None if values is None else len(values),
             }
         )
     return rows
+
+
+def _ratio(
+    typical: Callable[[list[float]], float], values: list[float] | None, others: list[float] | None
+) -> float | None:
+    return None if values is None or others is None else typical(values) / typical(others)
 
 
 def main() -> None:
@@ -122,14 +129,19 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, nargs="+", default=[512], help="feature dimensions (default 512)")
     parser.add_argument("--classes", type=int, nargs="+", default=[1000, 10000], help="classes (default 1000 10000)")
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), help="what to measure (default: all that fits)")
-    parser.add_argument("--repeats", type=int, default=30, help="repeats of each measurement (default 30)")
+    parser.add_argument(
+        "--repeats", type=int, default=30, help="repeats of each measurement (default 30); 0 for memory alone"
+    )
     parser.add_argument("--threads", type=int, default=None, help="threads of torch (default: torch's own choice)")
     parser.add_argument("--memory", action="store_true", help="measure peak memory, too (Linux)")
+    parser.add_argument("--default-allocator", action="store_true", help="do not keep memory between steps")
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="append ratios of medians and peaks as records to FILE"
     )
     arguments = parser.parse_args()
-    if not _KEEP_MEMORY.keys() <= os.environ.keys():  # it is read when a process starts
+    if arguments.repeats < 1 and not arguments.memory:
+        parser.error("--repeats 0 leaves memory alone to be measured: add --memory")
+    if not (arguments.default_allocator or _KEEP_MEMORY.keys() <= os.environ.keys()):  # read when a process starts
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **_KEEP_MEMORY})
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
@@ -140,27 +152,29 @@ def main() -> None:
     for dimension in arguments.dimensions:
         for num_classes in arguments.classes:
             names = [n for n in arguments.only or CONTESTANTS if CONTESTANTS[n].fits(dimension, num_classes)]
-            times = measure(names, dimension, num_classes, arguments.repeats)
+            times = measure(names, dimension, num_classes, arguments.repeats) if arguments.repeats else {}
             memory = {name: peak_memory(name, dimension, num_classes) for name in names} if arguments.memory else {}
             rows = summarise(dimension, num_classes, times, memory)
             for row in rows:
                 print(_line(row), flush=True)
             if arguments.results is not None:
-                append(arguments.results, [record for row in rows for record in _records(row)])
+                kept = "" if not arguments.default_allocator else ", default allocator"
+                append(arguments.results, [record for row in rows for record in _records(row, kept)])
 
 
 def _line(row: dict[str, Any]) -> str:
     ratio = [f"{row[key]:.2f}x" if row[key] else "–" for key in ("ratio_of_medians", "ratio_of_minima")]
+    ms = ["–" if row[key] is None else f"{row[key]:.2f}" for key in ("median_ms", "min_ms")]
     bar = "    " if row["bar"] is None else f"{row['bar']:.2f}"
     peak = "" if row["peak_mib"] is None else f"{row['peak_mib']:.0f}"
     return (
-        f"{row['dimension']:>5} {row['num_classes']:>8} {row['name']:<21} {row['median_ms']:>10.2f} {row['min_ms']:>9.2f}"
+        f"{row['dimension']:>5} {row['num_classes']:>8} {row['name']:<21} {ms[0]:>10} {ms[1]:>9}"
         f"  {row['against']:<17} {ratio[0]:>7} {ratio[1]:>7}  {bar}  {peak:>8}"
     )
 
 
-def _records(row: dict[str, Any]) -> list[Record]:
-    protocol = f"N={N}, D={row['dimension']}, K={row['num_classes']}"
+def _records(row: dict[str, Any], kept: str) -> list[Record]:
+    protocol = f"N={N}, D={row['dimension']}, K={row['num_classes']}{kept}"
     found = []
     if row["name"] != row["against"] and row["ratio_of_medians"] is not None:
         metric = f"{row['name']} / {row['against']}"
