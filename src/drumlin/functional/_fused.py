@@ -75,12 +75,14 @@ class _FusedMixture(torch.autograd.Function):
             if options.bound:
                 part = _bound(joint, block, num_classes)
                 bound = part if bound is None else bound.add_(part)
-            posterior = _others(joint, block)
+            _leave_own_out(joint, block)
             if logits is None:
                 top, index = first_maximum(joint)
                 leaders.append((top, index + block.part.start))
+                posterior = torch.softmax(joint, 1, out=joint)
             else:
                 top = joint.amax(1)
+                posterior = joint.softmax(1)
                 posteriors.append(posterior)
             log_sums.append(top - posterior.amax(1).log_())  # the largest posterior is e⁰ over the sum
 
@@ -164,18 +166,20 @@ def _gradients(ctx: Any, by_loss: Tensor, by_likelihood: Tensor) -> tuple[Tensor
 
     again = [ctx.only_block] if ctx.only_block else blocks(means, log_var, log_prior, centre, y, ctx.size)
     for number, block in enumerate(again):
-        posterior = (
-            posteriors[number]
-            if posteriors
-            else _others(features.log_joint(block, _place(None, block, features.z)), block)
-        )
+        if posteriors:
+            posterior = posteriors[number]
+            h = torch.empty_like(posterior)
+        else:
+            h = features.log_joint(block, _place(None, block, features.z))
+            _leave_own_out(h, block)
+            posterior = torch.softmax(h, 1, out=h)
         share = all_others
         if num_blocks > 1:  # of the normaliser, which has the margin in it
             share = (log_sums[number] - torch.logaddexp(others, own_joint)).exp_().mul_(by_loss)
         if everywhere is not None and block.log_prior is None:
-            h = (posterior * share[:, None]).add_(everywhere)  # addcmul, in one pass, takes twice as long
+            torch.mul(posterior, share[:, None], out=h).add_(everywhere)  # addcmul, in one pass, takes twice as long
         else:
-            h = posterior * share[:, None]
+            torch.mul(posterior, share[:, None], out=h)
             torch.hardshrink(h, negligible, out=h)
             if by_log_prior is not None:  # of the cross entropy alone
                 by_log_prior[block.part] = h.sum(0)
@@ -232,13 +236,12 @@ def _place(logits: Tensor | None, block: Block, z: Tensor) -> Tensor:
     return z.new_empty(z.shape[0], block.means.shape[0]) if logits is None else logits[:, block.part]
 
 
-def _others(joint: Tensor, block: Block) -> Tensor:
-    """Return the softmax (N, B) of a block's log joint densities, the true class left out: it is set to the lowest number there.
+def _leave_own_out(joint: Tensor, block: Block) -> None:
+    """Set the true class's log joint densities (N, B) in a block to the lowest number: its softmax will be 0.
 
     A row whose true class is alone in its block has a softmax of 1 there, and a log-sum low enough to make it 0 among all blocks.
     """
     block.fill_own(joint, torch.finfo(joint.dtype).min)
-    return joint.softmax(1)
 
 
 def _larger(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
