@@ -7,8 +7,8 @@ the same with its products doubled (what a diagonal covariance needs at least), 
 public ports.
 
 The C library's allocator is told to keep the memory it has (on Linux with glibc): left to itself it hands large tensors back to the
-system and asks for them again, at moments of its own choosing, which made a step of the same code 10% slower or faster. With --default-allocator it is left to itself; the broadcast form, which
-asks for gigabytes, is several times slower then.
+system and asks for them again, at moments of its own choosing, which made a step of the same code 10% slower or faster. With
+--default-allocator it is left to itself; the broadcast form, which asks for gigabytes, is several times slower then.
 
 All are measured in turn, repeat by repeat, so that whatever else the machine does meets them alike. A ratio is that of two medians
 (or minima) of one run; the minima are the ones to trust on a busy machine. Peak memory is measured in a process of its own, over

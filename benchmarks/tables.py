@@ -1,7 +1,7 @@
-"""The tables of README.md, made from the records in results/: nobody types a number into them.
+"""The tables of README.md and docs/, made from the records in results/: nobody types a number into them.
 
-    python benchmarks/tables.py            rewrite what stands between the markers of README.md
-    python benchmarks/tables.py --check    fail if README.md is not what it would be rewritten to
+    python benchmarks/tables.py            rewrite what stands between the markers of these pages
+    python benchmarks/tables.py --check    fail if a page is not what it would be rewritten to
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`, alone on their lines; the names are those of `TABLES`. Where its
 records are not there, nothing stands between them.
@@ -27,7 +27,7 @@ _MARKER = re.compile(r"^<!-- (?:table:.*|end) -->$", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of README.md: the file of records under results/, what to say above it, and how it is made of them."""
+    """A table of a page: the file of records under results/, what to say above it, and how it is made of them."""
 
     file: str
     caption: str
@@ -79,6 +79,47 @@ def _refused(records: Sequence[Record]) -> list[Record]:
     return [dataclasses.replace(r, anomaly="test (false alarms)") if r.anomaly == "test" else r for r in chosen]
 
 
+def _costs(metrics: Sequence[str]) -> Callable[[Sequence[Record]], list[Record]]:
+    """Return what chooses these ratios and peaks, in this order of columns, D and K for the protocol's words."""
+
+    def choose(records: Sequence[Record]) -> list[Record]:
+        found = [r for r in select(records, task="heads", metric=metrics) if "allocator" not in (r.protocol or "")]
+        rows = sorted(found, key=lambda r: (_sizes(r), metrics.index(r.metric)))
+        return [dataclasses.replace(r, protocol=(r.protocol or "").partition(", ")[2]) for r in rows]
+
+    return choose
+
+
+def _sizes(record: Record) -> list[int]:
+    return [int(number) for number in re.findall(r"=(\d+)", record.protocol or "")]
+
+
+def _speed(records: Sequence[Record]) -> list[Record]:
+    """A few of the costs, for README."""
+    shown = ("gm / linear", "lgm / doubled", "gm far / gm", "gm chunked / gm", "gm bfloat16 / linear bfloat16")
+    wanted = [f"N=256, D=512, K={k}" for k in (10, 100, 1000, 10000, 100000)]
+    found = select(records, task="heads", protocol=wanted, metric=shown)
+    return sorted(found, key=lambda r: (_sizes(r), shown.index(r.metric)))
+
+
+def _of_task(*tasks: str) -> Callable[[Sequence[Record]], list[Record]]:
+    return lambda records: select(records, task=tasks)
+
+
+def _heads(network: str | None) -> Callable[[Sequence[Record]], list[Record]]:
+    """Return what chooses test errors of the recipe mnist-heads: a row a head, a column a dimension."""
+
+    def choose(records: Sequence[Record]) -> list[Record]:
+        found = []
+        for record in select(records, task="classification", metric="error"):
+            name, dimension, *rest = (record.protocol or "").split(", ")
+            if (rest[0] if rest else None) == network:
+                found.append(dataclasses.replace(record, head=name, anomaly=dimension))
+        return sorted(found, key=lambda record: record.anomaly == "100-D")
+
+    return choose
+
+
 TABLES: dict[str, Table] = {
     "mnist-classification": Table(
         "mnist.jsonl",
@@ -109,13 +150,106 @@ TABLES: dict[str, Table] = {
         ("head", "detector"),
         ("anomaly",),
     ),
-    "benchmarks": Table(
+    "mnist-heads": Table(
+        "mnist-heads.jsonl",
+        "MNIST, `fast-28`, three epochs: test error in percent, and in parentheses what was published for L's network",
+        _heads(None),
+        ("head",),
+        ("anomaly",),
+        published=True,
+    ),
+    "mnist-heads-table-1": Table(
+        "mnist-heads.jsonl",
+        "MNIST, L's network (`cvpr-6`), three epochs at one rate: test error in percent, and in parentheses L's Table 1",
+        _heads("L's network"),
+        ("head",),
+        ("anomaly",),
+        published=True,
+    ),
+    "costs": Table(
         "benchmarks.jsonl",
-        "Speed, as ratios within one run",
-        list,
-        ("task", "protocol"),
+        "Time of a step, as ratios within one run",
+        _speed,
+        ("protocol",),
+        ("metric",),
+    ),
+    "costs-float32": Table(
+        "benchmarks.jsonl",
+        "Time of a step in float32, as ratios of medians within one run; N=256",
+        _costs(
+            (
+                "gm / linear",
+                "gm far / gm",
+                "gm chunked / gm",
+                "doubled / linear",
+                "lgm / doubled",
+                "lgm chunked / lgm",
+                "linear-cross-entropy / linear",
+                "broadcast / lgm",
+            )
+        ),
+        ("protocol",),
+        ("metric",),
+    ),
+    "costs-bfloat16": Table(
+        "benchmarks.jsonl",
+        "Time of a step with bfloat16 products, likewise",
+        _costs(
+            (
+                "linear bfloat16 / linear",
+                "gm bfloat16 / linear bfloat16",
+                "doubled bfloat16 / doubled",
+                "lgm bfloat16 / doubled bfloat16",
+            )
+        ),
+        ("protocol",),
+        ("metric",),
+    ),
+    "costs-memory": Table(
+        "benchmarks.jsonl",
+        "Peak memory of a step in MiB, beside parameters, features and the gradients it leaves",
+        _costs(
+            (
+                "linear peak",
+                "linear-cross-entropy peak",
+                "gm peak",
+                "gm chunked peak",
+                "lgm peak",
+                "lgm chunked peak",
+            )
+        ),
+        ("protocol",),
+        ("metric",),
+        digits=0,
+    ),
+    "costs-allocator": Table(
+        "benchmarks.jsonl",
+        "With the allocator as it is",
+        lambda records: [r for r in select(records, task="heads") if "allocator" in (r.protocol or "")],
+        ("protocol",),
+        ("metric",),
+    ),
+    "costs-million": Table(
+        "benchmarks.jsonl",
+        "A step of training, the whole process's peak memory in GiB",
+        _of_task("million"),
+        ("protocol",),
         ("metric", "unit"),
-        digits=3,
+    ),
+    "costs-rounding": Table(
+        "benchmarks.jsonl",
+        "Errors against float64: of the loss in nats, of gradients relative to their norm",
+        _of_task("rounding"),
+        ("protocol",),
+        ("metric", "unit"),
+        digits=5,
+    ),
+    "costs-training": Table(
+        "benchmarks.jsonl",
+        "The training loop against a plain one on the same network",
+        _of_task("training"),
+        ("protocol",),
+        ("metric",),
     ),
 }
 """Every table by the name in its marker."""
@@ -174,25 +308,35 @@ def render(text: str, results: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Rewrite or check README.md; return 1 if it was checked and is stale."""
+    """Rewrite or check the pages; return 1 if they were checked and one is stale."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the tables are stale")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    parser.add_argument(
+        "--pages", type=Path, nargs="+", default=[ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    )
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     flags = parser.parse_args(arguments)
-    before = flags.readme.read_text()
-    after = render(before, flags.results)
-    if before == after:
-        return 0
-    if flags.check:
-        diff = difflib.unified_diff(
-            before.splitlines(True), after.splitlines(True), "README.md", "README.md, made anew"
-        )
-        sys.stdout.writelines(diff)
-        print("README.md is stale: python benchmarks/tables.py", file=sys.stderr)
+    stale = [page for page in flags.pages if _renew(page, flags.results, check=flags.check)]
+    if flags.check and stale:
+        print(f"{', '.join(page.name for page in stale)} is stale: python benchmarks/tables.py", file=sys.stderr)
         return 1
-    _io.write_bytes(flags.readme, after.encode())
     return 0
+
+
+def _renew(page: Path, results: Path, *, check: bool) -> bool:
+    """Rewrite a page, or show what would change, and return whether anything does."""
+    before = page.read_text()
+    after = render(before, results)
+    if before == after:
+        return False
+    if check:
+        lines = difflib.unified_diff(
+            before.splitlines(True), after.splitlines(True), page.name, f"{page.name}, made anew"
+        )
+        sys.stdout.writelines(lines)
+    else:
+        _io.write_bytes(page, after.encode())
+    return True
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def test_check_tells_and_leaves_the_file_and_without_it_the_file_is_mended(
 ) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(MARKED.format(""))
-    words = ["--readme", str(readme), "--results", str(_write(tmp_path, _record(value=0.01)))]
+    words = ["--pages", str(readme), "--results", str(_write(tmp_path, _record(value=0.01)))]
     assert TABLES.main([*words, "--check"]) == 1
     assert "+| gm | 1.00 |" in (said := capsys.readouterr()).out
     assert "stale" in said.err
@@ -138,7 +138,8 @@ def test_check_tells_and_leaves_the_file_and_without_it_the_file_is_mended(
     assert TABLES.main([*words, "--check"]) == 0
 
 
-def test_the_readme_has_every_table_and_is_not_stale() -> None:
-    named = re.findall(r"^<!-- table: (\S+) -->$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_pages_have_every_table_once_and_are_not_stale() -> None:
+    pages = [(ROOT / "README.md"), *(ROOT / "docs").glob("*.md")]
+    named = [n for page in pages for n in re.findall(r"^<!-- table: (\S+) -->$", page.read_text(), re.MULTILINE)]
     assert sorted(named) == sorted(TABLES.TABLES)
     assert TABLES.main(["--check"]) == 0
