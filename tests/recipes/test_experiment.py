@@ -163,7 +163,8 @@ def test_what_another_process_records_meanwhile_is_not_done_again(experiment, tm
     first = next(steps)
     append(book.path, [tuning("tuned", "lr=0.05", 0.1), record("tuned", seed=0)])
     book.add([tuning("tuned", first.candidate, 0.2)])
-    assert (second := next(steps)).variant.name == "plain, 2-D"
+    second = next(steps)
+    assert second.variant.name == "plain, 2-D"
     append(book.path, [record("tuned", seed=1)])
     book.add([record("plain, 2-D", seed=second.seed)])
     assert list(steps) == []

@@ -70,6 +70,9 @@ def run(words: Sequence[str]) -> int:
         if experiment.finish is not None:
             written = experiment.finish(ledger, out, flags.figures or out / "figures")
     print(_rows(ledger))
+    measured = [record for variant in experiment.variants for record in ledger.measurements(variant)]
+    if experiment.show is not None and measured:
+        print(f"\n{experiment.show(measured)}")
     left = sum(map(ledger.left, experiment.variants))
     if left:
         print(f"\n{left} trainings left{_pace(ledger.seconds_left())}")

@@ -12,6 +12,7 @@ from drumlin.results.record import Scale
 RECIPES: dict[str, str] = {
     "mnist-heads": "drumlin.recipes.mnist_heads",
     "mnist-maps": "drumlin.recipes.mnist_maps",
+    "mnist-fgsm": "drumlin.recipes.mnist_fgsm",
 }
 """Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from drumlin.results import Record, append, latest, read, select
 from drumlin.results.record import Scale
@@ -34,6 +35,15 @@ class Published:
     source: str
 
 
+class Measured(NamedTuple):
+    """Of which number something was published."""
+
+    task: str
+    metric: str
+    detector: str | None = None
+    anomaly: str | None = None
+
+
 @dataclass(frozen=True)
 class Variant:
     """A row of an experiment's table.
@@ -44,12 +54,14 @@ class Variant:
             each is trained with the first seed, and the one with the least hold-out error is trained with the others.
         seeds: of the trainings; the candidates' own seed is replaced.
         published: value of the metric "error" to compare with.
+        also: values of other numbers.
     """
 
     name: str
     candidates: dict[str, RunSettings]
     seeds: tuple[int, ...] = (0, 1, 2)
     published: Published | None = None
+    also: Mapping[Measured, Published] = field(default_factory=dict)
 
     def settings(self, candidate: str, seed: int) -> RunSettings:
         """Return the settings of a candidate with a seed."""
@@ -66,6 +78,7 @@ class Experiment:
         variants: the rows.
         measure: subject → results, the records of which are kept; among them one with the metric "error".
         finish: (ledger, folder of the runs, folder for files) → files; draws what the measured runs show, if they are to be drawn.
+        show: records of the measured runs → tables in Markdown, beside that of the errors.
     """
 
     name: str
@@ -73,6 +86,7 @@ class Experiment:
     variants: tuple[Variant, ...]
     measure: Callable[[Subject], Iterable[TaskResult]]
     finish: Callable[[Ledger, Path, Path], list[Path]] | None = None
+    show: Callable[[Sequence[Record]], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -264,6 +278,9 @@ def finished_runs(ledger: Ledger, out: Path) -> dict[tuple[str, int], Path | Non
     return folders
 
 
+_ERROR = Measured("classification", "error")
+
+
 def _is_of(record: Record, variant: Variant, candidate: str) -> bool:
     """Return whether a record was made with the settings that a candidate has now; one that does not say so counts."""
     assert record.seed is not None
@@ -278,9 +295,10 @@ def _measured(step: Step, experiment: Experiment, subject: Subject) -> list[Reco
 def _named(record: Record, variant: Variant) -> Record:
     """Return a record of this variant, with what was published of it."""
     protocol = variant.name if record.protocol is None else f"{variant.name}; {record.protocol}"
-    if variant.published is None or (record.task, record.metric) != ("classification", "error"):
+    what = Measured(record.task, record.metric, record.detector, record.anomaly)
+    known = variant.published if what == _ERROR else variant.also.get(what)
+    if known is None:
         return dataclasses.replace(record, protocol=protocol)
-    known = variant.published
     return dataclasses.replace(record, protocol=protocol, published=known.value, published_source=known.source)
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from drumlin import _io
 from drumlin.recipes.experiment import Ledger, finished_runs
+from drumlin.recipes.pages import write_figures_page
 from drumlin.report import write_report
 from drumlin.report.contents import Array, Density, Flags, Points, RunContents
 from drumlin.report.figures.panels import DensityPanel, EmptyPanel, Panel, PanelFigure, PointsPanel
-from drumlin.report.files import write_figure
 from drumlin.report.reading import read_run
 from drumlin.settings.run import RunSettings
 from drumlin.tasks.base import stored_arrays
@@ -26,6 +25,10 @@ SURFACE = "k-density"
 DETECTORS = ("mixture-density", "k-density")
 _SIDE_BY_SIDE = ("softmax", CENTER, "l-softmax m=2", "lgm", "gm")
 _MOST_CROSSES = 60
+_PREFACE = (
+    "A panel's title has the error on all test images; every panel has its own scale. Where there are more images than are drawn, "
+    "chance has chosen."
+)
 _SAMPLE = 1000
 """I draws so many test images."""
 
@@ -40,11 +43,9 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     runs = {key: None if folder is None else read_run(folder) for key, folder in folders.items()}
     settings = next(iter(ledger.experiment.variants[0].candidates.values()))
     drawn = [make(_Maps(runs, settings)) for make in FIGURES]
-    written = [path for figure in drawn for path in write_figure(figure, figures)]
-    text = figures / f"{ledger.experiment.name}.md"
-    _io.write_bytes(text, _page(drawn, ledger).encode())
+    written = write_figures_page("Feature spaces in two dimensions", _PREFACE, drawn, ledger, figures)
     chosen = [folder for name in _SIDE_BY_SIDE if (folder := folders[name, 0]) is not None]
-    return [*written, text, *([write_report(chosen, out / "report.html")] if chosen else [])]
+    return [*written, *([write_report(chosen, out / "report.html")] if chosen else [])]
 
 
 @dataclass(frozen=True)
@@ -250,15 +251,3 @@ FIGURES: tuple[Callable[[_Maps], PanelFigure], ...] = (
     _i_figure_4,
     _s_margins,
 )
-
-
-def _page(drawn: list[PanelFigure], ledger: Ledger) -> str:
-    """Return Markdown that shows the figures and says what is on them."""
-    parts = [
-        "# Feature spaces in two dimensions",
-        f"Made by `drumlin reproduce {ledger.experiment.name} --scale {ledger.experiment.scale}`. A panel's title has the error on "
-        "all test images; every panel has its own scale. Where there are more images than are drawn, chance has chosen.",
-    ]
-    for figure in drawn:
-        parts += [f"## {figure.name}", f"![{figure.alt}]({figure.name}.png)", figure.caption]
-    return "\n\n".join(parts) + "\n"

@@ -10,7 +10,7 @@ from typing import Any
 from drumlin.results.record import Record, check_fields
 
 # What records in one cell of a table may differ in: they are repetitions of one measurement.
-_REPETITION = {"run", "commit", "value", "ci_low", "ci_high", "n", "seed", "environment", "wall_seconds"}
+_REPETITION = {"run", "asked", "commit", "value", "ci_low", "ci_high", "n", "seed", "environment", "wall_seconds"}
 
 
 def table(

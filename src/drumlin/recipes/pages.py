@@ -1,0 +1,30 @@
+"""A page in Markdown of a recipe's figures, which says what is seen on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from drumlin import _io
+from drumlin.recipes.experiment import Ledger
+from drumlin.report.figures.panels import PanelFigure
+from drumlin.report.files import write_figure
+
+
+def write_figures_page(
+    title: str, preface: str, drawn: Sequence[PanelFigure], ledger: Ledger, folder: Path
+) -> list[Path]:
+    """Write the figures into a folder, each as PNG and SVG, and `RECIPE.md` beside them; return the files.
+
+    Raises:
+        ValueError: the folder cannot be written.
+    """
+    experiment = ledger.experiment
+    written = [path for figure in drawn for path in write_figure(figure, folder)]
+    made = f"Made by `drumlin reproduce {experiment.name} --scale {experiment.scale}`."
+    parts = [f"# {title}", f"{made} {preface}"]
+    for figure in drawn:
+        parts += [f"## {figure.name}", f"![{figure.alt}]({figure.name}.png)", figure.caption]
+    text = folder / f"{experiment.name}.md"
+    _io.write_bytes(text, ("\n\n".join(parts) + "\n").encode())
+    return [*written, text]
