@@ -16,7 +16,7 @@ from drumlin import _io
 from drumlin._tensors import hash_tensors
 from drumlin.detectors import Detector, load_detector
 from drumlin.detectors.artifact import artifact_files, read_artifact, write_artifact
-from drumlin.features import FeatureSet, evaluation_mode, feature_set
+from drumlin.features import FeatureRequest, FeatureSet, evaluation_mode, feature_set
 from drumlin.metrics.conformal import p_values
 from drumlin.model import Classifier, read_description
 
@@ -215,7 +215,8 @@ class Predictor:
         return Prediction(label, names, probability, score, p_value, self.conformal.accepts(score))
 
     def _predict(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        features = feature_set(self.classifier, batch)
+        wanted = FeatureRequest() if self.detector is None else self.detector.request
+        features = feature_set(self.classifier, batch, hidden=wanted.hidden, draws=wanted.draws)
         probability, label = features.logits.softmax(1).max(1)
         score = None if self.detector is None else self.detector.score(features).cpu()
         return label.cpu(), probability.cpu(), score

@@ -77,6 +77,63 @@ def test_non_finite_features_are_named(what, value):
         Energy().fit(FeatureSet(good, good)).score(f)
 
 
+def test_non_finite_draws_are_named():
+    bad = torch.ones(5, 2, 3)
+    bad[2, 1, 0] = torch.nan
+    with pytest.raises(ValueError, match="features have non-finite draws in 1 of 2 samples, the first is 1"):
+        Energy().fit(without(draws=bad))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"hidden": {"trunk": torch.ones(3, 2)}}, r"hidden\['trunk'\] of shape \(2, width\), got \(3, 2\)"),
+        ({"hidden": {"trunk": torch.ones(2, 2, 2)}}, r"hidden\['trunk'\] of shape \(2, width\), got \(2, 2, 2\)"),
+        ({"draws": torch.ones(2, 5, 3)}, r"draws of shape \(T, 2, 3\), got \(2, 5, 3\)"),
+        ({"draws": torch.ones(2, 3)}, r"draws of shape \(T, 2, 3\), got \(2, 3\)"),
+    ],
+)
+def test_hidden_layers_and_draws_of_other_samples(parts, message):
+    with pytest.raises(ValueError, match=f"features must have {message}"):
+        Energy().fit(without(**parts))
+
+
+class Outer(Detector):
+    """Makes use of another detector."""
+
+    name = "outer"
+
+    def __init__(self):
+        self.inner_ = KDensity(bandwidth=1.0)
+
+    def _fit(self, features, anomalies, normals):
+        self.inner_ = KDensity(bandwidth=1.0).fit(features)
+        self.factor_ = 2.0
+
+    def _score(self, features, y):
+        return self.factor_ * self.inner_.score(features, y)
+
+
+def test_a_detector_inside_another_is_saved_with_it(sample, mixture, tmp_path, monkeypatch):
+    from drumlin.detectors import DETECTORS
+
+    monkeypatch.setitem(DETECTORS, "outer", Outer)
+    f = sample(mixture)
+    detector = Outer().fit(f)
+    detector.save(tmp_path)
+    description, tensors = read_artifact(tmp_path, "detector", "")
+    assert tensors.keys() == {"inner_.features_", "inner_.counts_"}
+    assert description["state"] == {
+        "in_features_": 4,
+        "num_classes_": 3,
+        "factor_": 2.0,
+        "inner_.in_features_": 4,
+        "inner_.num_classes_": 3,
+        "inner_.bandwidth_": 1.0,
+    }
+    assert torch.equal(load_detector(tmp_path).score(f), 2 * KDensity(bandwidth=1.0).fit(f).score(f))
+
+
 def test_labels_are_checked_where_they_are_needed(mixture, sample):
     f = sample(mixture)
     with pytest.raises(ValueError, match=r"'k-density' needs the labels of the training features \(y\), got None"):

@@ -28,9 +28,10 @@ def run(words: Sequence[str]) -> int:
     flags = parse(Calibrate, words, name="calibrate")
     subject = flags.subject()
     classifier = subject.run.classifier
-    choose("detector for this head", [flags.detector], detectors_for(classifier.head))
-    holdout = subject.features(subject.run.holdout_images())
+    # A regression on anomalies would have to be fitted to the held-out images, too.
+    choose("detector for this head", [flags.detector], detectors_for(classifier.head, ("head", "hidden")))
     detector = fit_detectors(subject, [flags.detector])[flags.detector]
+    holdout = subject.features(subject.run.holdout_images(), detector.request)
     conformal = calibrate(classifier, detector, holdout, flags.false_alarm)
     predictor = Predictor(classifier, detector, conformal)
     predictor.save(flags.run, holdout=subject.run.split.holdout)

@@ -21,9 +21,10 @@ _D = TypeVar("_D", bound="Detector")  # not Self, which beartype does not take o
 class Detector(ABC):
     """Features → anomaly score; larger = more anomalous.
 
-    Hyperparameters are keyword-only and kept as given. Fitted state is in attributes ending in `_`: tensors and numbers, which
-    `save` writes. A detector with "head" in `requires` scores by the head's own parameters: it holds the head it was fitted with
-    (not a copy), so it follows that head's training and device, and `load_detector` must be given the head again.
+    Hyperparameters are keyword-only and kept as given. Fitted state is in attributes ending in `_`, which `save` writes: tensors, what
+    JSON can hold, and other detectors it makes use of (its constructor makes them, `_fit` puts fitted ones in their place). A
+    detector with "head" in `requires` scores by the head's own parameters: it holds the head it was fitted with (not a copy), so it
+    follows that head's training and device, and `load_detector` must be given the head again.
 
     Attributes:
         name: by which `create_detector` finds it.
@@ -159,7 +160,7 @@ class Detector(ABC):
         """
         if not hasattr(self, "in_features_"):
             raise ValueError(f"detector {self.name!r} is not fitted: there is nothing to save yet")
-        state = {name: value for name, value in vars(self).items() if name.endswith("_") and name != "head_"}
+        state = self._state()
         tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         description = {
             "detector": self.name,
@@ -169,12 +170,29 @@ class Detector(ABC):
         }
         write_artifact(folder, "detector", tensors, description)
 
+    def _state(self) -> dict[str, Any]:
+        """Return the fitted state by name; that of a detector inside under ATTRIBUTE.NAME."""
+        state: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Detector):
+                state |= {f"{name}.{inner}": part for inner, part in value._state().items()}
+            elif name.endswith("_") and name != "head_":
+                state[name] = value
+        return state
+
     @final
     def _restore(self, state: dict[str, Any], head: Head | None) -> None:
         """Take over fitted state that `save` wrote."""
         self._attach(head, state["in_features_"], state["num_classes_"])
+        inside: dict[str, dict[str, Any]] = {}
         for name, value in state.items():
-            setattr(self, name, value)
+            first, _, rest = name.partition(".")
+            if rest:
+                inside.setdefault(first, {})[rest] = value
+            else:
+                setattr(self, name, value)
+        for name, part in inside.items():
+            getattr(self, name)._restore(part, head)
 
     def _attach(self, head: Head | None, in_features: int, num_classes: int) -> None:
         if "head" not in self.requires:
@@ -206,6 +224,15 @@ class Detector(ABC):
             if value is None or len(value) == 0:
                 raise ValueError(f"detector {self.name!r} needs features with {what}: ask feature_set for {what}")
         named = {"z": z, "logits": logits, **{f"hidden[{name!r}]": value for name, value in features.hidden.items()}}
+        for name, value in named.items():
+            if value.ndim != 2 or len(value) != len(z):
+                raise ValueError(f"features must have {name} of shape ({len(z)}, width), got {tuple(value.shape)}")
+        if features.draws is not None:
+            if features.draws.ndim != 3 or features.draws.shape[1:] != logits.shape:
+                raise ValueError(
+                    f"features must have draws of shape (T, {len(z)}, {logits.shape[1]}), got {tuple(features.draws.shape)}"
+                )
+            named["draws"] = features.draws.transpose(0, 1)
         for name, value in named.items():
             bad = (~value.isfinite()).flatten(1).any(1)
             if bool(bad.any()):

@@ -9,14 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from drumlin.data import holdout_split
+from drumlin.detectors._classes import CHUNK, MAX_FEATURES, class_counts, score_by_class, subsample
 from drumlin.detectors.base import Detector
 from drumlin.features import FeatureSet
 
-_MAX_FEATURES = 50_000
+_MAX_FEATURES = MAX_FEATURES
 _MAX_FEATURES_FOR_BANDWIDTH = 2_000
-_CHUNK = 8_192
-"""Training features a matrix product: bounds memory at (N, 8192)."""
+_CHUNK = CHUNK
 _GRID = tuple(2 ** (step / 4) for step in range(-16, 9))
 """Candidate bandwidths, in units of the pooled standard deviation of a dimension within a class."""
 
@@ -66,19 +65,12 @@ class KDensity(Detector):
     def _fit(self, features: FeatureSet, anomalies: FeatureSet | None, normals: FeatureSet | None) -> None:
         assert features.y is not None
         z, y = features.z.detach(), features.y.to(features.z.device)
-        counts = torch.bincount(y, minlength=features.logits.shape[1])
-        absent = (counts == 0).nonzero().flatten().tolist()
-        if absent:
-            shown = ", ".join(map(str, absent[:10])) + (", ..." if len(absent) > 10 else "")
-            raise ValueError(
-                f"no training features of class {shown}: detector {self.name!r} needs at least one of each of the"
-                f" {len(counts)} classes"
-            )
+        counts = class_counts(y, features.logits.shape[1], self.name)
         bandwidth = self.bandwidth
         if bandwidth is None:
-            chosen = _subsample(y, _MAX_FEATURES_FOR_BANDWIDTH, self.seed)
+            chosen = subsample(y, _MAX_FEATURES_FOR_BANDWIDTH, self.seed)
             bandwidth = choose_bandwidth(z[chosen], y[chosen])
-        kept = _subsample(y, _MAX_FEATURES, self.seed)
+        kept = subsample(y, _MAX_FEATURES, self.seed)
         kept = kept[y[kept].argsort(stable=True)]
         self.bandwidth_ = bandwidth
         self.features_ = z[kept].clone()
@@ -86,24 +78,28 @@ class KDensity(Detector):
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:
         classes = torch.split(self.features_, self.counts_.tolist())
-        rows = [(y == k).nonzero().flatten() for k in torch.unique(y).tolist()]
-        parts = [self._score_in_class(features.z[index], classes[int(y[index[0]])]) for index in rows]
-        return torch.cat([features.z.new_zeros(0), *parts])[torch.cat([y.new_zeros(0), *rows]).argsort()]
+        return score_by_class(features.z, y, lambda z, k: negative_log_kernel_density(z, classes[k], self.bandwidth_))
 
-    def _score_in_class(self, z: Tensor, x: Tensor) -> Tensor:
-        """Return scores (N,) of z (N, D) given the training features x (M, D) of their class.
 
-        With both centred, −‖z−x‖²/σ² = −‖z‖²/σ² + (2 z·x − ‖x‖²)/σ²: a linear layer, then a log-sum-exp over x, chunk by chunk.
-        """
-        x = x.to(z.device, torch.promote_types(z.dtype, torch.float32))
-        scale = 1 / (2 * self.bandwidth_**2)
-        centre = x.mean(0)
-        z, x = z.to(x.dtype) - centre, x - centre
-        log_sum = z.new_full((len(z),), -torch.inf)
-        for chunk in torch.split(x, _CHUNK):
-            exponent = torch.addmm(chunk.square().sum(1), z, chunk.T, beta=-scale, alpha=2 * scale)
-            log_sum = torch.logaddexp(log_sum, exponent.logsumexp(1))
-        return scale * z.square().sum(1) - log_sum + math.log(len(x))
+def negative_log_kernel_density(
+    z: Float[Tensor, "n d"], x: Float[Tensor, "m d"], bandwidth: float
+) -> Float[Tensor, " n"]:
+    """Return −log (1/M) Σ_x exp(−‖z−x‖²/2h²) (N,) for the bandwidth h, in float32 or wider.
+
+    With both centred, −‖z−x‖²/2h² = −‖z‖²/2h² + (2 z·x − ‖x‖²)/2h²: a linear layer, then a log-sum-exp over x, chunk by chunk.
+
+    >>> negative_log_kernel_density(torch.tensor([[3.0]]), torch.tensor([[0.0]]), 1.0)
+    tensor([4.5000])
+    """
+    x = x.to(z.device, torch.promote_types(z.dtype, torch.float32))
+    scale = 1 / (2 * bandwidth**2)
+    centre = x.mean(0)
+    z, x = z.to(x.dtype) - centre, x - centre
+    log_sum = z.new_full((len(z),), -torch.inf)
+    for chunk in torch.split(x, _CHUNK):
+        exponent = torch.addmm(chunk.square().sum(1), z, chunk.T, beta=-scale, alpha=2 * scale)
+        log_sum = torch.logaddexp(log_sum, exponent.logsumexp(1))
+    return scale * z.square().sum(1) - log_sum + math.log(len(x))
 
 
 def choose_bandwidth(z: Float[Tensor, "n d"], y: Int[Tensor, " n"]) -> float:
@@ -136,11 +132,3 @@ def choose_bandwidth(z: Float[Tensor, "n d"], y: Int[Tensor, " n"]) -> float:
             each = (distances / (-2 * h * h)).logsumexp(1) - math.log(len(group) - 1) - z.shape[1] * math.log(h)
             likelihoods[place] += float(each.sum())
     return bandwidths[max(range(len(bandwidths)), key=likelihoods.__getitem__)]
-
-
-def _subsample(y: Tensor, maximum: int, seed: int) -> Tensor:
-    """Return the places of at most `maximum` samples, stratified, at least one a class."""
-    if len(y) <= maximum:
-        return torch.arange(len(y), device=y.device)
-    kept, _ = holdout_split(y, 1 - maximum / len(y), len(y), seed)
-    return kept.to(y.device)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from drumlin.attacks import FGSM
 from drumlin.data import load_ood
+from drumlin.detectors import detectors_for
 from drumlin.refusal import Prediction, Predictor, calibrate
 from drumlin.results import Record
 from drumlin.settings.backbones import backbone_settings, default_backbone
@@ -31,6 +32,8 @@ ATTACK, ATTACKED = FGSM(epsilon=0.1), "fgsm(epsilon=0.1)"
 SETS = (UNKNOWN, "inverted", "noise")
 FALSE_ALARM = 0.01
 DETECTOR = "k-density"
+SHOWN = ("component-likelihood", "mixture-density", "msp", "max-logit", "energy", DETECTOR)
+"""Few enough to be read in a terminal; `drumlin detect` compares more."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def settings(head: str, seed: int) -> RunSettings:
 
 def _measure(subject: Subject) -> list[Record]:
     run = subject.run
-    detectors = fit_detectors(subject)
+    detectors = fit_detectors(subject, [name for name in SHOWN if name in detectors_for(run.classifier.head)])
     sets = anomalous_sets(subject, SETS) | {ATTACKED: attack_test_images(subject, ATTACK).shown}
     anomalies = features_of(sets)
     conformal = calibrate(run.classifier, detectors[DETECTOR], subject.features(run.holdout_images()), FALSE_ALARM)

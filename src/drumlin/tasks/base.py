@@ -15,7 +15,7 @@ from torch import Tensor
 from drumlin import _io
 from drumlin._tensors import read_tensors, write_tensors
 from drumlin.data import ImageFiles, Images
-from drumlin.features import FeatureSet, extract
+from drumlin.features import FeatureRequest, FeatureSet, extract
 from drumlin.results import Record, append, read
 from drumlin.training.environment import environment
 from drumlin.training.runs import Run
@@ -77,9 +77,10 @@ class Subject:
         """Start the clock: a task calls this first, and its records say how long it took until then."""
         self._begin = time.perf_counter()
 
-    def features(self, images: Images | ImageFiles) -> FeatureSet:
-        """Return the features of `images`, cached in the run."""
-        return extract(self.run.classifier, images, cache=self.run.features)
+    def features(self, images: Images | ImageFiles, request: FeatureRequest | None = None) -> FeatureSet:
+        """Return the features of `images`, and what `request` asks for beside; cached in the run."""
+        wanted = request or FeatureRequest()
+        return extract(self.run.classifier, images, hidden=wanted.hidden, draws=wanted.draws, cache=self.run.features)
 
     def record(self, task: str, metric: str, value: float | None, **others: Any) -> Record:
         """Return a record of this run; `others` are further fields of `Record`. What is no finite number is recorded as None."""

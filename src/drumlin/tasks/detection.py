@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from torch import Tensor
 
 from drumlin.data import ImageFiles, Images, load_ood
-from drumlin.detectors import create_detector, detectors_for
+from drumlin.detectors import DETECTORS, create_detector, detectors_for
 from drumlin.detectors.base import Detector
-from drumlin.features import FeatureSet
-from drumlin.metrics.detection import bootstrap, detection_metrics
+from drumlin.features import FeatureRequest, FeatureSet
+from drumlin.metrics.detection import METRICS, bootstrap, detection_metrics
 from drumlin.metrics.intervals import false_alarm_interval, wilson
 from drumlin.refusal import Conformal
+from drumlin.results import Record
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
 from drumlin.tasks.shown import Kind, ShownSet, features_of
 
@@ -19,10 +27,47 @@ REFUSAL = "refusal"
 PROTOCOL = "all-test-samples"
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What detectors with a regression are fitted to beside the training images: none of it is of the test split.
+
+    Attributes:
+        anomalies: features of anomalies, such as attacked held-out images.
+        normals: features of held-out images as they are.
+    """
+
+    anomalies: FeatureSet
+    normals: FeatureSet
+
+
+def request_to_fit(subject: Subject, names: Iterable[str]) -> FeatureRequest:
+    """Return what features must have for these detectors to be fitted: all hidden layers where one needs any; draws for `Known`."""
+    needs = {what for name in names for what in DETECTORS[name].requires}
+    draws = max((getattr(create_detector(name), "draws", 0) for name in names), default=0)
+    return FeatureRequest(subject.run.classifier.hidden_names() if "hidden" in needs else (), draws)
+
+
+def request_to_score(detectors: Iterable[Detector]) -> FeatureRequest:
+    """Return what features must have for all of these fitted detectors to score them."""
+    return reduce(or_, (detector.request for detector in detectors), FeatureRequest())
+
+
 def anomalous_sets(
-    subject: Subject, specs: Sequence[str], *, root: str | None = None, download: bool = False
+    subject: Subject,
+    specs: Sequence[str],
+    *,
+    request: FeatureRequest | None = None,
+    root: str | None = None,
+    download: bool = False,
 ) -> dict[str, ShownSet]:
     """Return out-of-distribution sets by their names, brought to the model's channels and size, with their features.
+
+    Args:
+        subject: the run.
+        specs: names of sets.
+        request: what the features must have beside; see `request_to_score`.
+        root: folder of the data sets.
+        download: download what is not there.
 
     Raises:
         ValueError: a set that is not there, or unknown.
@@ -31,22 +76,46 @@ def anomalous_sets(
     sets: dict[str, Images | ImageFiles] = {
         spec: load_ood(spec, like, root=root, download=download, seed=subject.run.settings.seed) for spec in specs
     }
-    return {spec: ShownSet(Kind.OUT_OF_DISTRIBUTION, subject.features(images), images) for spec, images in sets.items()}
+    return {
+        spec: ShownSet(Kind.OUT_OF_DISTRIBUTION, subject.features(images, request), images)
+        for spec, images in sets.items()
+    }
 
 
-def anomalous_features(
-    subject: Subject, specs: Sequence[str], *, root: str | None = None, download: bool = False
-) -> dict[str, FeatureSet]:
-    """Return the features of `anomalous_sets`."""
-    return features_of(anomalous_sets(subject, specs, root=root, download=download))
+def anomalous_features(subject: Subject, specs: Sequence[str], **others: Any) -> dict[str, FeatureSet]:
+    """Return the features of `anomalous_sets`, which see for the arguments."""
+    return features_of(anomalous_sets(subject, specs, **others))
 
 
-def fit_detectors(subject: Subject, names: Sequence[str] | None = None) -> dict[str, Detector]:
-    """Return detectors by name, fitted to the training features; all that fit the head by default."""
-    run = subject.run
-    head = run.classifier.head
-    training = subject.features(run.train_images())
-    return {name: create_detector(name).fit(training, head=head) for name in names or detectors_for(head)}
+def fit_detectors(
+    subject: Subject, names: Sequence[str] | None = None, *, known: Known | None = None
+) -> dict[str, Detector]:
+    """Return detectors by name, fitted to the training features.
+
+    Args:
+        subject: the run.
+        names: None for all that fit the head and need nothing else; those that these training images do not do for, e.g. since a
+            class has a single one, are left out with a warning.
+        known: for detectors with a regression; with the features that `request_to_fit` says.
+
+    Raises:
+        ValueError: a named detector cannot be fitted.
+    """
+    head = subject.run.classifier.head
+    wanted = list(names or detectors_for(head))
+    request = request_to_fit(subject, wanted)
+    # Nobody needs draws of training images, which would be most of the work.
+    training = subject.features(subject.run.train_images(), FeatureRequest(request.hidden))
+    given = {} if known is None else {"anomalies": known.anomalies, "normals": known.normals}
+    fitted = {}
+    for name in wanted:
+        try:
+            fitted[name] = create_detector(name).fit(training, head=head, **given)
+        except ValueError as error:
+            if names:
+                raise
+            warnings.warn(f"detector {name} is left out: {error}", stacklevel=2)
+    return fitted
 
 
 def detection(
@@ -71,7 +140,7 @@ def detection(
     if not anomalies:
         raise ValueError("detection needs at least one set of anomalies, got none: name some with --ood or --attack")
     subject.begin()
-    test = subject.features(subject.run.test_images())
+    test = subject.features(subject.run.test_images(), request_to_score(detectors.values()))
     records, arrays = [], {}
     for name, detector in detectors.items():
         normal = detector.score(test)
@@ -79,14 +148,32 @@ def detection(
         for anomaly, features in anomalies.items():
             scores = detector.score(features)
             arrays[f"{name}/{anomaly}"] = scores
-            values = detection_metrics(normal.numpy(), scores.numpy())
-            intervals = bootstrap(normal.numpy(), scores.numpy(), repeats=repeats, seed=subject.run.settings.seed)
-            for metric, value in values.items():
-                low, high = intervals[metric]
-                facts = {"split": "test", "detector": name, "anomaly": anomaly, "protocol": PROTOCOL}
-                interval = {"ci_low": low, "ci_high": high, "unit": "fraction", "n": len(normal) + len(scores)}
-                records.append(subject.record(TASK, metric, value, **facts, **interval))
+            facts = {"detector": name, "anomaly": anomaly, "protocol": PROTOCOL}
+            records += compared(subject, normal, scores, repeats=repeats, **facts)
     return TaskResult(records, as_arrays(arrays))
+
+
+def compared(subject: Subject, normal: Tensor, anomalous: Tensor, *, repeats: int = 200, **facts: str) -> list[Record]:
+    """Return a record of each detection metric, with its bootstrap interval.
+
+    Without any anomalous or normal sample there is nothing to compare, and the records have no number.
+
+    Args:
+        subject: the run.
+        normal: scores (N,) of test images.
+        anomalous: scores (M,).
+        repeats: bootstrap draws.
+        facts: further fields of the records.
+    """
+    common = {"split": "test", "unit": "fraction", "n": len(normal) + len(anomalous)} | facts
+    if len(normal) == 0 or len(anomalous) == 0:
+        return [subject.record(TASK, metric, None, **common) for metric in METRICS]
+    pair = normal.numpy(), anomalous.numpy()
+    intervals = bootstrap(*pair, repeats=repeats, seed=subject.run.settings.seed)
+    return [
+        subject.record(TASK, metric, value, ci_low=intervals[metric][0], ci_high=intervals[metric][1], **common)
+        for metric, value in detection_metrics(*pair).items()
+    ]
 
 
 def refusal(
@@ -101,7 +188,7 @@ def refusal(
         Records; arrays of scores as those of `detection`, to be stored with them.
     """
     subject.begin()
-    test = subject.features(subject.run.test_images())
+    test = subject.features(subject.run.test_images(), detector.request)
     scores = {name: detector.score(features) for name, features in {"test": test, **anomalies}.items()}
     level = conformal.false_alarm
     facts = {"split": "test", "detector": detector.name, "protocol": f"false-alarm={level:g}", "unit": "fraction"}
