@@ -31,7 +31,7 @@ def network() -> Callable[..., Classifier]:
     ) -> Classifier:
         torch.manual_seed(0)
         inputs = InputSpec(channels=1, size=(8, 8), mean=(0.5,), std=(0.25,))
-        options = {"warmup_steps": 0} | options if head != "softmax" else options
+        options = {"warmup_steps": 0} | options if head in ("gm", "lgm") else options
         settings = head_settings(head, **options)
         backbone = backbone_settings("digits-cnn", feature_dim=4, width=8, dropout=backbone_dropout)
         classifier = Classifier.create(backbone, settings, ["a", "b", "c"], inputs, precision=precision)

@@ -343,3 +343,25 @@ def test_datasets(drumlin: Drumlin, refused: Refused, tmp_path: Path) -> None:
 def test_data_that_is_not_there_says_how_to_get_it(refused: Refused, tmp_path: Path) -> None:
     message = refused("train", "--data", "mnist", "--data-root", tmp_path, "--out", tmp_path / "run")
     assert "drumlin datasets mnist --download" in message
+
+
+def test_detect_with_hidden_layers_and_a_regression(drumlin: Drumlin, refused: Refused, copied: Copy) -> None:
+    run = copied("softmax")
+    words = ("detect", run, "--attack", "bim", "--limit", 40, "--detectors", "lid", "i-defender", "msp")
+    outcome = drumlin(*words, "--fit-on", "noise")
+    assert outcome.code == 0, outcome.err
+    assert {r.detector for r in select(read(run / "results.jsonl"), metric="auroc")} == {"lid", "i-defender", "msp"}
+    message = refused("detect", run, "--ood", "noise", "--detectors", "k-density-uncertainty")
+    assert "needs a network with dropout" in message
+    assert refused("detect", run, "--ood", "noise", "--fit-on", "fgms").startswith("unknown attack 'fgms'")
+
+
+def test_a_run_can_refuse_by_hidden_layers(drumlin: Drumlin, refused: Refused, copied: Copy, tmp_path: Path) -> None:
+    run = copied("softmax")
+    assert drumlin("calibrate", run, "--detector", "i-defender", "--false-alarm", 0.05).code == 0
+    outcome = drumlin("detect", run, "--ood", "noise", "--detectors", "msp", "--attack", "fgsm", "--limit", 20)
+    assert outcome.code == 0, outcome.err
+    refusals = select(read(run / "results.jsonl"), task="refusal", detector="i-defender")
+    assert {r.anomaly for r in refusals} == {"test", "noise", "fgsm(epsilon=0.1)[:20]"}
+    assert drumlin("attack", run, "--attack", "fgsm", "--limit", 5).code == 0
+    assert "for this head" in refused("calibrate", run, "--detector", "lid")

@@ -1,9 +1,10 @@
+import dataclasses
 from dataclasses import dataclass, field
 
 import pytest
 
-from drumlin.attacks import FGSM
-from drumlin.cli._attacks import label
+from drumlin.attacks import ATTACKS, FGSM, Attack, CarliniWagner, Noise
+from drumlin.cli._attacks import AttackLines, label
 from drumlin.cli._parsing import choose, parse, take
 from drumlin.cli._tables import percent, record_lines, table
 from drumlin.results import Record
@@ -91,6 +92,42 @@ def test_labels_of_attacks() -> None:
     assert label(FGSM(batch_size=3)) == label(FGSM())  # it changes no result
     assert label(FGSM(loss="head")) != label(FGSM())
     assert label(FGSM(), "second", 30) == "fgsm(epsilon=0.1, target=second)[:30]"
+    assert label(FGSM(), against="energy") == "fgsm(epsilon=0.1, against=energy)"
+    assert label(CarliniWagner(kappa=10.0)) == "cw(kappa=10.0)"
+    assert label(Noise()) == "noise(l2=0.1)"  # how large it is, is said whatever the default
+
+
+@pytest.mark.parametrize("kind", ATTACKS.values(), ids=lambda kind: kind.name)
+def test_labels_tell_every_setting_apart(kind: type[Attack]) -> None:
+    others = {"loss": "margin", "threshold": (1.0, 2.0), "step": 0.5, "epsilon": 0.05, "l2": 0.05}
+    labels = [label(kind())]
+    for item in dataclasses.fields(kind):
+        if item.name != "batch_size":  # which changes no result
+            value = others[item.name] if item.name in others else item.default + 1
+            labels.append(label(kind(**{item.name: value})))
+    assert len(set(labels)) == len(labels) == len(dataclasses.fields(kind))
+
+
+def test_lines_of_an_attack_come_when_it_takes_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("drumlin.cli._attacks.time.monotonic", lambda: now[0])
+    lines = AttackLines()
+    now[0] += 50  # until here data was read
+    for done, seconds in ((500, 0.0), (1000, 2.0), (1500, 30.0), (3000, 60.0)):
+        now[0] += seconds
+        lines(done, 3000)
+    said = capsys.readouterr().err.splitlines()
+    # quick so far: nothing; then 32 s for 1,000 of the 2,500 that were to do; then all
+    assert said == [
+        "500 of 3000 images are attacked already",
+        "attacked 1500/3000 images  0:48 left",
+        "attacked 3000/3000 images  0:00 left",
+    ]
+    AttackLines()(0, 3000)
+    AttackLines()(3000, 3000)
+    assert capsys.readouterr().err == ""
 
 
 def test_tables() -> None:

@@ -13,7 +13,7 @@ from drumlin.tasks import feature_map as module
 from drumlin.tasks.base import stored_arrays
 from drumlin.tasks.detection import anomalous_sets
 from drumlin.tasks.feature_map import feature_map, known_sets
-from drumlin.tasks.robustness import attack_test_images
+from drumlin.tasks.robustness import attack_images
 from drumlin.tasks.shown import thumbnails
 from drumlin.training import Run, train
 
@@ -159,7 +159,7 @@ def test_later_sets_lie_in_the_views_of_the_first_call(subject: Make, monkeypatc
 def test_attacked_images_are_shown_as_attacked(subject: Make) -> None:
     made = subject("softmax")
     attack = FGSM(epsilon=0.2)
-    attacked = attack_test_images(made, attack, limit=30)
+    attacked = attack_images(made, attack, limit=30)
     arrays = feature_map(made, {"fgsm": attacked.shown}).arrays
     assert int(arrays["kind/fgsm"]) == 3
     images = made.run.test_images().subset(range(30))

@@ -3,13 +3,20 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from drumlin.attacks import FGSM, Attack
+from drumlin.attacks import FGSM, PGD, Attack, CarliniWagnerDetector, median_scores
+from drumlin.detectors import KDensity
+from drumlin.features import FeatureSet
 from drumlin.tasks import Subject
-from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.tasks.detection import fit_detectors
+from drumlin.tasks.robustness import attack_images, robustness
 from drumlin.tasks.shown import Kind
 
 pytestmark = pytest.mark.slow
 Make = Callable[[str], Subject]
+
+
+def _training(subject: Subject) -> FeatureSet:
+    return subject.features(subject.run.train_images())
 
 
 @pytest.fixture
@@ -28,8 +35,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_attacked_features_are_kept_and_told_apart(subject: Make, calls: list[int]) -> None:
     made = subject("softmax")
-    first = attack_test_images(made, FGSM(epsilon=0.1), limit=20)
-    again = attack_test_images(made, FGSM(epsilon=0.1), limit=20)
+    first = attack_images(made, FGSM(epsilon=0.1), limit=20)
+    again = attack_images(made, FGSM(epsilon=0.1), limit=20)
     assert calls == [20]  # the second came from the cache
     assert torch.equal(first.features.z, again.features.z)
     assert torch.equal(first.success, again.success)
@@ -38,16 +45,20 @@ def test_attacked_features_are_kept_and_told_apart(subject: Make, calls: list[in
         (FGSM(epsilon=0.1), {"limit": 21}),
         (FGSM(epsilon=0.1), {"limit": 20, "seed": 1}),
         (FGSM(epsilon=0.1), {"limit": 20, "target": "second"}),
+        (FGSM(epsilon=0.1), {"limit": 20, "detector": KDensity(bandwidth=1.0).fit(_training(made))}),
+        (FGSM(epsilon=0.1), {"limit": 20, "detector": KDensity(bandwidth=2.0).fit(_training(made))}),
     ):
-        attack_test_images(made, attack, **others)  # type: ignore[arg-type]
-    assert calls == [20, 20, 21, 20, 20]
+        attack_images(made, attack, **others)  # type: ignore[arg-type]
+    assert calls == [20, 20, 21, 20, 20, 20, 20]
+    attack_images(made, FGSM(epsilon=0.1), limit=20, detector=KDensity(bandwidth=1.0).fit(_training(made)))
+    assert len(calls) == 7  # an equal detector is the same
 
 
 def test_attacked_thumbnails_are_kept_row_by_row(subject: Make, calls: list[int]) -> None:
     made = subject("softmax")
     attack = FGSM(epsilon=0.3, batch_size=7)
     for _ in range(2):  # made, and from the cache
-        attacked = attack_test_images(made, attack, limit=20)
+        attacked = attack_images(made, attack, limit=20)
         assert attacked.shown.kind is Kind.ATTACKED
         pixels = attacked.shown.thumbnails(torch.arange(20))
         change = pixels.float() / 255 - made.run.test_images().float(slice(0, 20))
@@ -60,20 +71,22 @@ def test_attacked_thumbnails_are_kept_row_by_row(subject: Make, calls: list[int]
 
 def test_a_damaged_cache_counts_as_none(subject: Make, calls: list[int]) -> None:
     made = subject("softmax")
-    first = attack_test_images(made, FGSM(), limit=10)
+    first = attack_images(made, FGSM(), limit=10)
     (cache,) = made.run.features.glob("attacked-*")
     data = bytearray(cache.read_bytes())
     data[-1] ^= 1
     cache.write_bytes(bytes(data))
-    again = attack_test_images(made, FGSM(), limit=10)
+    again = attack_images(made, FGSM(), limit=10)
     assert calls == [10, 10]
     assert torch.equal(first.features.z, again.features.z)
 
 
 def test_records_are_of_what_the_attack_did(subject: Make) -> None:
     made = subject("softmax")
-    attacked = attack_test_images(made, FGSM(epsilon=0.2))
-    records = {r.metric: r for r in robustness(made, FGSM(epsilon=0.2), "fgsm(epsilon=0.2)").records}
+    attacked = attack_images(made, FGSM(epsilon=0.2))
+    records = {
+        r.metric: r for r in robustness(made, attack_images(made, FGSM(epsilon=0.2)), "fgsm(epsilon=0.2)").records
+    }
     y = attacked.features.y
     assert y is not None
     n = len(made.run.test_images())
@@ -92,26 +105,100 @@ def test_without_a_success_there_is_no_distortion(subject: Make, monkeypatch: py
     images = made.run.test_images()
     correct = (made.features(images).prediction == images.labels).nonzero()[:5, 0]
     monkeypatch.setattr(type(made.run), "test_images", lambda self: images.subset(correct))
-    records = {r.metric: r for r in robustness(made, FGSM(epsilon=0.0), "nothing").records}
+    records = {r.metric: r for r in robustness(made, attack_images(made, FGSM(epsilon=0.0)), "nothing").records}
     assert (records["success"].value, records["distortion"].value, records["distortion"].n) == (0, None, 0)
 
 
 def test_a_limit_is_part_of_the_protocol(subject: Make) -> None:
     made = subject("softmax")
-    whole, part = robustness(made, FGSM(), "fgsm"), robustness(made, FGSM(), "fgsm", limit=7)
+    whole = robustness(made, attack_images(made, FGSM()), "fgsm")
+    part = robustness(made, attack_images(made, FGSM(), limit=7), "fgsm", limit=7)
     assert {r.key for r in whole.records}.isdisjoint(r.key for r in part.records)
     assert part.records[0].protocol == "first-7-test-samples"
     assert part.records[0].n == 7
-    more = robustness(made, FGSM(), "fgsm", limit=10**6)  # more than there are: all
+    more = robustness(made, attack_images(made, FGSM(), limit=10**6), "fgsm", limit=10**6)  # more than there are: all
     assert more.records[0].value == whole.records[0].value
 
 
 @pytest.mark.parametrize("limit", [0, -3])
 def test_a_limit_below_1(subject: Make, limit: int) -> None:
     with pytest.raises(ValueError, match=rf"limit must be at least 1, got {limit}"):
-        attack_test_images(subject("softmax"), FGSM(), limit=limit)
+        attack_images(subject("softmax"), FGSM(), limit=limit)
 
 
 def test_an_unknown_target(subject: Make) -> None:
     with pytest.raises(ValueError, match=r"unknown target 'secnd': did you mean 'second'"):
-        attack_test_images(subject("softmax"), FGSM(), target="secnd")
+        attack_images(subject("softmax"), FGSM(), target="secnd")
+
+
+def test_batches_that_are_done_are_not_done_again(
+    subject: Make, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, attack = subject("softmax"), PGD(steps=2, restarts=2, batch_size=8)
+    heard: list[tuple[int, int]] = []
+    whole = attack_images(made, attack, limit=30, target="random", reporter=lambda *now: heard.append(now))
+    assert heard == [(0, 30), (8, 30), (16, 30), (24, 30), (30, 30)]
+    (cache,) = made.run.features.glob("attacked-*")  # one file of all: those of the batches are gone
+    content = cache.read_bytes()
+    cache.unlink()
+
+    patched = Attack.__call__
+
+    def interrupted(self, *arguments, **others):  # type: ignore[no-untyped-def]
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return patched(self, *arguments, **others)
+
+    monkeypatch.setattr(Attack, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        attack_images(made, attack, limit=30, target="random")
+    assert calls == [8, 8, 8, 6, 8, 8]
+    _, second = sorted(made.run.features.glob("attacked-*"))  # usable, and all that there is
+    second.write_bytes(second.read_bytes()[:-1])  # but this one is not whole
+    monkeypatch.setattr(Attack, "__call__", patched)
+    heard.clear()
+    torch.manual_seed(123)  # the global generator has no say
+    again = attack_images(made, attack, limit=30, target="random", reporter=lambda *now: heard.append(now))
+    assert calls == [8, 8, 8, 6, 8, 8, 8, 8, 6]
+    assert heard == [(8, 30), (16, 30), (24, 30), (30, 30)]
+    assert torch.equal(again.features.z, whole.features.z)
+    assert cache.read_bytes() == content
+    assert list(made.run.features.glob("attacked-*")) == [cache]
+
+
+def test_each_batch_has_randomness_of_its_own(subject: Make) -> None:
+    made = subject("softmax")
+    images = made.run.test_images()
+    twice = images.subset(torch.zeros(8, dtype=torch.int64))  # one image eight times, in two batches
+    assert made.run.test_images() is images
+    type(made.run).test_images, original = lambda self: twice, type(made.run).test_images  # type: ignore[method-assign]
+    try:
+        z = attack_images(made, PGD(steps=1, step=1e-6, batch_size=4)).features.z
+    finally:
+        type(made.run).test_images = original  # type: ignore[method-assign]
+    assert len({tuple(row.tolist()) for row in z}) == 8
+
+
+def test_iterations_are_recorded(subject: Make) -> None:
+    made = subject("softmax")
+    (record,) = (
+        r
+        for r in robustness(made, attack_images(made, PGD(steps=3, restarts=2), limit=5), "pgd", limit=5).records
+        if r.metric == "iterations"
+    )
+    assert (record.value, record.n, record.unit) == (6.0, 5, "gradients an image")
+
+
+def test_a_detector_is_attacked_with_thresholds_from_held_out_images(subject: Make) -> None:
+    made = subject("softmax")
+    (detector,) = fit_detectors(made, ["k-density"]).values()
+    attack = CarliniWagnerDetector(steps=60, lr=0.1)
+    attacked = attack_images(made, attack, limit=12, target="random", detector=detector)
+    thresholds = torch.tensor(median_scores(detector.score, made.features(made.run.holdout_images())))
+    prediction = attacked.features.prediction
+    passed = detector.score(attacked.features) <= thresholds[prediction]
+    assert attacked.success.any()
+    assert passed[attacked.success].all()
+    assert (prediction != attacked.features.y)[attacked.success].all()
+    with pytest.raises(ValueError, match="score is None, but attack 'cw-detector'"):
+        attack_images(made, attack, limit=12)

@@ -6,27 +6,51 @@ import dataclasses
 from typing import Any
 
 from drumlin._io import unknown
+from drumlin.attacks.adaptive import SweepResult, sweep_weights
 from drumlin.attacks.base import Attack, AttackResult, Perturbation
+from drumlin.attacks.bim import BIM
+from drumlin.attacks.carlini_wagner import CarliniWagner
+from drumlin.attacks.carlini_wagner_detector import CarliniWagnerDetector, median_scores
 from drumlin.attacks.fgsm import FGSM
+from drumlin.attacks.gradient import AdaptiveAttack, GradientAttack
+from drumlin.attacks.ilcm import ILCM
+from drumlin.attacks.noise import Noise
 from drumlin.attacks.objective import Loss, Objective, Score
-from drumlin.attacks.targets import random_targets, second_most_probable
+from drumlin.attacks.pgd import PGD
+from drumlin.attacks.targets import least_probable, random_targets, second_most_probable
+from drumlin.attacks.transfer import Transfer
 
 __all__ = [
     "ATTACKS",
+    "BIM",
     "FGSM",
+    "ILCM",
+    "PGD",
+    "AdaptiveAttack",
     "Attack",
     "AttackResult",
+    "CarliniWagner",
+    "CarliniWagnerDetector",
+    "GradientAttack",
     "Loss",
+    "Noise",
     "Objective",
     "Perturbation",
     "Score",
+    "SweepResult",
+    "Transfer",
     "create_attack",
+    "least_probable",
+    "median_scores",
     "random_targets",
     "second_most_probable",
+    "sweep_weights",
 ]
 
-ATTACKS: dict[str, type[Attack]] = {kind.name: kind for kind in (FGSM,)}
-"""Every attack by its name."""
+ATTACKS: dict[str, type[Attack]] = {
+    kind.name: kind for kind in (FGSM, BIM, ILCM, PGD, CarliniWagner, CarliniWagnerDetector, Noise)
+}
+"""Every attack that its name and hyperparameters make, by its name: all but `Transfer`, which takes another classifier."""
 
 
 def create_attack(name: str, **hyperparameters: Any) -> Attack:

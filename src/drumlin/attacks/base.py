@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
@@ -11,8 +13,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from drumlin.attacks.objective import Loss, Objective, Score, check_loss
-from drumlin.features import FeatureRequest, evaluation_mode
+from drumlin.attacks.objective import Objective, Score
+from drumlin.features import FeatureRequest, FeatureSet, evaluation_mode
+from drumlin.heads._checks import whole
 from drumlin.model import Classifier
 
 
@@ -58,21 +61,18 @@ class Attack(ABC):
     """
 
     name: ClassVar[str]
+    takes_target: ClassVar[bool] = True
+    """Whether it can be told which class to go for."""
+    takes_score: ClassVar[bool] = False
+    """Whether it can be given a detector's score to keep low."""
+    needs_score: ClassVar[bool] = False
+    """Whether it must be given one."""
 
-    loss: Loss = "ce"
-    """What is ascended for y, or descended for the target: ce, cross entropy without margin; margin, the difference of
-    logits; head, the head's own loss with margin."""
-    score_weight: float = 1.0
-    """Nats of loss that a unit of the `score` given is worth, at least 0."""
     batch_size: int = 500
     """Images at once."""
 
     def __post_init__(self) -> None:
-        check_loss(self.loss)
-        if not (math.isfinite(self.score_weight) and self.score_weight >= 0):
-            raise ValueError(f"score_weight must be a finite number of at least 0, got {self.score_weight}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        whole("batch_size", self.batch_size, 1)
 
     @property
     def max_change(self) -> float:
@@ -100,20 +100,24 @@ class Attack(ABC):
             target: classes (N,) to be taken for, other than y; None for an untargeted attack.
             score: (features, classes or None) → anomaly scores (N,), to be kept low at the same time (an adaptive attack):
                 `detector.score`. The classes are the targets, None if there are none.
-            request: what the score needs beside z and logits: `detector.request`. Dropout draws are anew for every gradient.
-            generator: of random choices, for attacks that make any.
+            request: what the score needs beside z and logits: `detector.request`. Dropout draws are anew for every gradient, so
+                that steps follow its expectation over them.
+            generator: of random choices, of the CPU; torch's global one by default. Which images are attacked together changes
+                no choice but those of dropout.
 
         Returns:
             AttackResult, on the device of x.
 
         Raises:
-            ValueError: images outside [0, 1]; a label or target out of range; a target that is the label; a score without graph.
+            ValueError: images outside [0, 1]; a label or target out of range; a target that is the label; a target or score for
+                an attack that takes none; a score that is missing, or has no graph; a loss that is not defined for the head.
         """
         _check(classifier, x, y, target)
+        self._check_abilities(target, score)
         device = next(classifier.parameters()).device
         batches = zip(*(_split(tensor, self.batch_size, len(x)) for tensor in (x, y, target)), strict=True)
         parts = []
-        with evaluation_mode(classifier):
+        with evaluation_mode(classifier), _seeded_dropout(generator, request):
             for images, labels, targets in batches:
                 assert images is not None
                 assert labels is not None
@@ -121,32 +125,60 @@ class Attack(ABC):
                     classifier,
                     labels.to(device),
                     None if targets is None else targets.to(device),
-                    loss=self.loss,
                     score=score,
-                    score_weight=self.score_weight,
                     request=request or FeatureRequest(),
                 )
                 parts.append(self._attack(objective, images.detach().to(device), generator))
         columns = zip(*parts, strict=True)
         return AttackResult(*(torch.cat(column).to(x.device) for column in columns))
 
+    def prepared(self, score: Score, features: FeatureSet) -> Attack:
+        """Return the attack with what it lacks filled in from a score of normal features with labels; most lack nothing."""
+        return self
+
     @abstractmethod
     def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> Perturbation:
         """Return adversarial images, not yet clipped, whether each image's first gradient was exactly zero, and its iterations."""
+
+    def _aim(self, objective: Objective, x: Tensor) -> Objective:
+        """Return the objective with what this attack has to say of it: loss, weights, a target of its own."""
+        return objective
 
     def _succeeded(self, objective: Objective, x: Tensor) -> Tensor:
         """Return whether each of the final images (N, C, H, W) does what the attack is for."""
         return objective.reached(x)
 
     def _attack(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, ...]:
+        objective = self._aim(objective, x)
         adversarial, zero_gradient, iterations = self._perturb(objective, x, generator)
         with torch.no_grad():
-            change = (adversarial.detach() - x).clamp(-self.max_change, self.max_change)
-            adversarial = (x + change).clamp(0, 1)
+            adversarial = adversarial.detach()
+            if math.isfinite(self.max_change):
+                adversarial = x + (adversarial - x).clamp(-self.max_change, self.max_change)
+            adversarial = adversarial.clamp(0, 1)
             success = self._succeeded(objective, adversarial)
             change = (adversarial - x).flatten(1)
             largest = change.abs().amax(1) if len(x) else change.new_zeros(0)
             return adversarial, success, change.square().mean(1).sqrt(), largest, zero_gradient, iterations
+
+    def _check_abilities(self, target: Tensor | None, score: Score | None) -> None:
+        if target is not None and not self.takes_target:
+            raise ValueError(f"target is given, but attack {self.name!r} picks its own: leave it out")
+        if score is not None and not self.takes_score:
+            raise ValueError(f"score is given, but attack {self.name!r} can keep none low: leave it out")
+        if score is None and self.needs_score:
+            raise ValueError(f"score is None, but attack {self.name!r} is to pass a detector: give its detector.score")
+
+
+@contextmanager
+def _seeded_dropout(generator: torch.Generator | None, request: FeatureRequest | None) -> Iterator[None]:
+    """Let dropout, which knows torch's global generator alone, follow the given one inside the block."""
+    if generator is None or request is None or not request.draws:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        yield
 
 
 def _split(tensor: Tensor | None, size: int, total: int) -> list[Tensor | None]:

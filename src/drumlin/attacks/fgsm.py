@@ -8,12 +8,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from drumlin.attacks.base import Attack, Perturbation
+from drumlin.attacks._iterated import check_epsilon
+from drumlin.attacks.base import Perturbation
+from drumlin.attacks.gradient import GradientAttack
 from drumlin.attacks.objective import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGSM(Attack):
+class FGSM(GradientAttack):
     """Fast gradient sign method: x + ε sign(∂J/∂x), clipped to [0, 1]; J is the loss of y, or less that of the target.
 
     Raises:
@@ -38,8 +40,7 @@ class FGSM(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.epsilon <= 1:
-            raise ValueError(f"epsilon must lie in [0, 1], got {self.epsilon}")
+        check_epsilon(self.epsilon)
 
     @property
     def max_change(self) -> float:

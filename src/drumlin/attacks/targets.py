@@ -54,8 +54,30 @@ def second_most_probable(
 
     Source: L §4.3.
     """
+    logits = _logits(classifier, x, batch_size)
+    excluded = logits.argmax(1) if y is None else y.to(logits.device)
+    return logits.scatter(1, excluded[:, None], -torch.inf).argmax(1).to(x.device)
+
+
+@torch.no_grad()
+def least_probable(
+    classifier: Classifier, x: Float[Tensor, "n c h w"], y: Int[Tensor, " n"], *, batch_size: int = 500
+) -> Int[Tensor, " n"]:
+    """Return the least probable of the classes that an image is not of.
+
+    Args:
+        classifier: is put into evaluation mode meanwhile.
+        x: images (N, C, H, W) in [0, 1].
+        y: true labels (N,), which are no target.
+        batch_size: images at once.
+
+    Source: Kurakin et al., Adversarial Examples in the Physical World, 2017, §2.3; T §4.4.
+    """
+    logits = _logits(classifier, x, batch_size)
+    return logits.scatter(1, y.to(logits.device)[:, None], torch.inf).argmin(1).to(x.device)
+
+
+def _logits(classifier: Classifier, x: Tensor, batch_size: int) -> Tensor:
     device = next(classifier.parameters()).device
     with evaluation_mode(classifier):
-        logits = torch.cat([cast(Tensor, classifier(batch.to(device))) for batch in torch.split(x, batch_size)])
-    excluded = logits.argmax(1) if y is None else y.to(device)
-    return logits.scatter(1, excluded[:, None], -torch.inf).argmax(1).to(x.device)
+        return torch.cat([cast(Tensor, classifier(batch.to(device))) for batch in torch.split(x, batch_size)])

@@ -43,6 +43,7 @@ _EXTRAS = {
 _HOW_TO_GO_ON = {
     "train": ": go on with the same command and --resume",
     "reproduce": ": go on with the same command",
+    "attack": ": go on with the same command",
 }
 """Command → what to say when it was interrupted."""
 

@@ -13,6 +13,7 @@ from drumlin.cli._tables import record_lines
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from drumlin.detectors import Detector
     from drumlin.refusal import Predictor
     from drumlin.tasks import Subject, TaskResult
     from drumlin.tasks.shown import ShownSet
@@ -49,6 +50,11 @@ def calibrated(subject: Subject) -> Predictor | None:
 
     predictor = load(subject.run.folder)
     return None if predictor.conformal is None else predictor
+
+
+def scored_by(predictor: Predictor | None) -> list[Detector]:
+    """Return the detectors that a calibrated run refuses by: one, or none."""
+    return [] if predictor is None or predictor.detector is None else [predictor.detector]
 
 
 def report_refusals(subject: Subject, sets: Mapping[str, ShownSet], predictor: Predictor) -> None:

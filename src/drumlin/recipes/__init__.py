@@ -13,6 +13,7 @@ RECIPES: dict[str, str] = {
     "mnist-heads": "drumlin.recipes.mnist_heads",
     "mnist-maps": "drumlin.recipes.mnist_maps",
     "mnist-fgsm": "drumlin.recipes.mnist_fgsm",
+    "mnist-detection": "drumlin.recipes.mnist_detection",
 }
 """Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""
 

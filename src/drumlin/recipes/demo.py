@@ -21,7 +21,7 @@ from drumlin.tasks.classification import classification
 from drumlin.tasks.detection import anomalous_sets, detection, fit_detectors, refusal
 from drumlin.tasks.feature_map import feature_map, known_sets
 from drumlin.tasks.geometry import geometry
-from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.tasks.robustness import attack_images, robustness
 from drumlin.tasks.shown import features_of
 from drumlin.training import Run, train
 
@@ -88,14 +88,15 @@ def settings(head: str, seed: int) -> RunSettings:
 def _measure(subject: Subject) -> list[Record]:
     run = subject.run
     detectors = fit_detectors(subject, [name for name in SHOWN if name in detectors_for(run.classifier.head)])
-    sets = anomalous_sets(subject, SETS) | {ATTACKED: attack_test_images(subject, ATTACK).shown}
+    attacked = attack_images(subject, ATTACK)
+    sets = anomalous_sets(subject, SETS) | {ATTACKED: attacked.shown}
     anomalies = features_of(sets)
     conformal = calibrate(run.classifier, detectors[DETECTOR], subject.features(run.holdout_images()), FALSE_ALARM)
     Predictor(run.classifier, detectors[DETECTOR], conformal).save(run.folder, holdout=run.split.holdout)
     results = [
         ("classification", classification(subject)),
         ("geometry", geometry(subject)),
-        ("robustness", robustness(subject, ATTACK, ATTACKED)),
+        ("robustness", robustness(subject, attacked, ATTACKED)),
         ("detection", detection(subject, anomalies, detectors)),
         ("detection", refusal(subject, anomalies, detectors[DETECTOR], conformal)),  # the same scores
     ]

@@ -19,7 +19,7 @@ from drumlin.tasks.classification import classification
 from drumlin.tasks.detection import anomalous_sets, detection, fit_detectors, refusal
 from drumlin.tasks.feature_map import feature_map, known_sets
 from drumlin.tasks.geometry import geometry
-from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.tasks.robustness import attack_images, robustness
 from drumlin.tasks.shown import features_of
 from drumlin.tasks.training_time import training_time
 from drumlin.training import Run, train
@@ -71,14 +71,15 @@ def measure(subject: Subject) -> list[Record]:
     run = subject.run
     classifier = run.classifier
     sets = anomalous_sets(subject, SETS, root=run.root, download=run.download)
-    sets[ATTACKED] = attack_test_images(subject, ATTACK).shown
+    attacked = attack_images(subject, ATTACK)
+    sets[ATTACKED] = attacked.shown
     anomalies = features_of(sets)
     detectors = fit_detectors(subject)
     results: dict[str, TaskResult] = {
         "training": training_time(subject),
         "classification": classification(subject),
         "geometry": geometry(subject),
-        "robustness": robustness(subject, ATTACK, ATTACKED),
+        "robustness": robustness(subject, attacked, ATTACKED),
         "detection": detection(subject, anomalies, detectors),
     }
     holdout = subject.features(run.holdout_images())

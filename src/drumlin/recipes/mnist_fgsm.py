@@ -17,7 +17,7 @@ from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
 from drumlin.tasks.detection import detection, fit_detectors
-from drumlin.tasks.robustness import attack_test_images, robustness
+from drumlin.tasks.robustness import attack_images, robustness
 
 ABOUT = "MNIST under FGSM: error against epsilon, and attacked images told by their likelihood (L Table 6, Figs. 3-6)"
 EPSILONS = (0.1, 0.2, 0.3)
@@ -49,16 +49,13 @@ def experiment(scale: Scale) -> Experiment:
 def measure(subject: Subject) -> Iterator[TaskResult]:
     """Yield error, error under FGSM of rising strength, and how well two scores tell attacked images."""
     yield classification(subject)
-    for epsilon in EPSILONS:
-        yield robustness(subject, FGSM(epsilon=epsilon), f"fgsm(epsilon={epsilon})")
+    attacked = {f"fgsm(epsilon={epsilon})": attack_images(subject, FGSM(epsilon=epsilon)) for epsilon in EPSILONS}
     # T's and L's targeted attack descends the loss of training, which brings features to the target's mean.
-    targeted = FGSM(epsilon=0.3, loss="head")
-    yield robustness(subject, targeted, TARGETED, target="second")
-    attacked = {
-        VERIFIED: attack_test_images(subject, FGSM(epsilon=0.3)).features,
-        TARGETED: attack_test_images(subject, targeted, target="second").features,
-    }
-    result = detection(subject, attacked, fit_detectors(subject, DETECTORS))
+    attacked[TARGETED] = attack_images(subject, FGSM(epsilon=0.3, loss="head"), target="second")
+    for name, found in attacked.items():
+        yield robustness(subject, found, name)
+    verified = {name: attacked[name].features for name in (VERIFIED, TARGETED)}
+    result = detection(subject, verified, fit_detectors(subject, DETECTORS))
     result.store(subject.run.folder, "detection")  # the figures are drawn of its scores
     yield result
 

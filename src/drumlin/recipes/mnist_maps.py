@@ -23,7 +23,7 @@ from drumlin.tasks.classification import classification
 from drumlin.tasks.detection import detection, fit_detectors
 from drumlin.tasks.feature_map import feature_map, known_sets
 from drumlin.tasks.geometry import geometry
-from drumlin.tasks.robustness import attack_test_images
+from drumlin.tasks.robustness import attack_images
 
 ABOUT = "MNIST's features in two dimensions: the pictures of L and T Fig. 1, I Figs. 2-4, and S"
 RATES: dict[Scale, float] = {"cpu": 0.1, "paper": 0.03, "smoke": 0.01}
@@ -68,7 +68,7 @@ def measure(subject: Subject) -> Iterator[TaskResult]:
     The figures are drawn from what is stored, and the run's page shows it.
     """
     head = subject.run.classifier.head
-    attacked = attack_test_images(subject, ATTACK).shown
+    attacked = attack_images(subject, ATTACK).shown
     results = {"classification": classification(subject), "geometry": geometry(subject)}
     detectors = {}
     if set(DETECTORS) <= set(detectors_for(head)) and not collapsed(subject.features(subject.run.train_images())):

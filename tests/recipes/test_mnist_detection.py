@@ -1,0 +1,73 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from drumlin.cli import main
+from drumlin.recipes import mnist_detection, mnist_heads
+from drumlin.recipes.experiment import Experiment, Measured
+from drumlin.results import read, select
+from drumlin.tasks.adversarial import ALL, SUCCESSFUL
+
+
+def test_the_models_are_tuned_as_those_of_mnist_heads_and_one_has_dropout():
+    own = {v.name: v for v in mnist_detection.experiment("cpu").variants}
+    others = {v.name: v for v in mnist_heads.experiment("cpu").variants}
+    for name in ("softmax, 100-D", "rce, 100-D", "gm, 100-D"):
+        assert own[name].candidates == others[name].candidates
+    dropped = own["softmax dropout, 100-D"]
+    assert {s.backbone.dropout for s in dropped.candidates.values()} == {mnist_detection.DROPOUT}
+    assert all(len(v.seeds) == 3 for v in own.values())
+
+
+def test_attacks_are_the_papers():
+    efforts = mnist_detection.EFFORTS["cpu"]
+    assert efforts["fgsm"].attack.epsilon == efforts["bim"].attack.epsilon == 0.1
+    for name in ("bim", "bim-0.2", "ilcm"):
+        assert (efforts[name].attack.steps, efforts[name].attack.step) == (20, 0.01)
+    assert efforts["cw-hc"].attack == dataclasses.replace(efforts["cw"].attack, kappa=10)
+    assert efforts["fgsm"].limit is None
+    assert efforts["cw"].limit == 200
+    assert efforts.keys() == mnist_detection.EFFORTS["paper"].keys()
+
+
+def test_published_values_stand_beside_what_is_like_them():
+    also = {v.name: v.also for v in mnist_detection.experiment("cpu").variants}
+    gm = {k.anomaly: p.value for k, p in also["gm, 100-D"].items()}
+    assert gm == pytest.approx({"fgsm": 0.995, "bim-0.2": 0.997, "ilcm": 0.99, "cw": 0.998})
+    assert also["softmax, 100-D"][Measured("detection", "auroc", "lid", "bim-0.2")].value == pytest.approx(0.996)
+    assert {k.detector for k in also["softmax dropout, 100-D"]} == {"k-density-uncertainty"}
+    assert all(not v.also for v in mnist_detection.experiment("smoke").variants)
+
+
+@pytest.mark.slow
+def test_it_runs_and_shows_both_protocols(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = mnist_detection.experiment("smoke")
+
+    def experiment(scale: str) -> Experiment:
+        rows = [
+            dataclasses.replace(v, seeds=(0,), candidates=dict([*v.candidates.items()][-1:]))
+            for v in whole.variants
+            if v.name.startswith("softmax")
+        ]
+        return dataclasses.replace(whole, variants=tuple(rows))
+
+    monkeypatch.setattr(mnist_detection, "experiment", experiment)
+    assert main(["reproduce", "mnist-detection", "--scale", "smoke", "--out", str(tmp_path), "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    records = select(read(tmp_path / "results.jsonl"), task="detection", metric="auroc")
+    rows = {(r.detector, r.anomaly, r.protocol.partition("; ")[2]) for r in records}
+    attacks = mnist_detection.EFFORTS["smoke"].keys()
+    plain = {(d, a, p) for d in ("k-density", "i-defender") for a in attacks for p in (ALL, SUCCESSFUL)}
+    fitted = {
+        (d, a, f"{p}, {seen}")
+        for d in ("lid", "k-density-uncertainty")
+        for a in attacks
+        for p in (ALL, SUCCESSFUL)
+        for seen in (mnist_detection.SAME, mnist_detection.FGSM_ALONE)
+    }
+    assert rows == plain | fitted | {(d, "noise", "all-test-samples") for d in ("k-density", "i-defender")}
+    for heading in (f"AUROC, %, {ALL}", f"AUROC, %, {SUCCESSFUL}", "AUROC, %, unknown images", "Success, %"):
+        assert heading in shown
