@@ -179,7 +179,7 @@ def extract(
     with evaluation_mode(classifier):
         for x, y in images.batches(batch_size):
             parts.append(_to_cpu(feature_set(classifier, x.to(device), y, hidden=hidden, draws=draws)))
-    features = _concatenate(parts)
+    features = concatenate(parts)
     if file is not None:
         _write(file, features)
     return features
@@ -201,11 +201,17 @@ def _to_cpu(features: FeatureSet) -> FeatureSet:
     return FeatureSet(features.z.cpu(), features.logits.cpu(), features.y, hidden, draws)
 
 
-def _concatenate(parts: list[FeatureSet]) -> FeatureSet:
+def concatenate(parts: Sequence[FeatureSet]) -> FeatureSet:
+    """Return the samples of all parts one after the other; labels if every part has them, draws and hidden layers as of the first.
+
+    >>> one = FeatureSet(torch.zeros(1, 2), torch.zeros(1, 3))
+    >>> len(concatenate([one, one]))
+    2
+    """
     return FeatureSet(
         torch.cat([part.z for part in parts]),
         torch.cat([part.logits for part in parts]),
-        torch.cat([part.y for part in parts if part.y is not None]),
+        None if any(part.y is None for part in parts) else torch.cat([part.y for part in parts if part.y is not None]),
         {name: torch.cat([part.hidden[name] for part in parts]) for name in parts[0].hidden},
         None if parts[0].draws is None else torch.cat([part.draws for part in parts if part.draws is not None], 1),
     )

@@ -1,17 +1,18 @@
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 import torch
 
-from drumlin.attacks import BIM, FGSM, Noise
+from drumlin.attacks import BIM, FGSM, PGD, Noise
 from drumlin.features import FeatureRequest
 from drumlin.metrics.detection import auroc
 from drumlin.refusal import Conformal
 from drumlin.results import select
 from drumlin.tasks import Subject
-from drumlin.tasks.adversarial import ALL, SUCCESSFUL, adversarial_detection, safety
+from drumlin.tasks.adversarial import ALL, SUCCESSFUL, adapted, adversarial_detection, safety
 from drumlin.tasks.detection import fit_detectors
-from drumlin.tasks.robustness import attack_images
+from drumlin.tasks.robustness import attack_images, pick
 
 pytestmark = pytest.mark.slow
 Make = Callable[[str], Subject]
@@ -91,3 +92,48 @@ def test_held_out_images_are_attacked_when_something_is_to_be_fitted(subject: Ma
     assert torch.equal(seen.features.y, holdout.y[:9])
     tested = attack_images(made, FGSM(epsilon=0.0), limit=9)
     assert not torch.equal(tested.features.z, seen.features.z)
+
+
+def test_an_adapted_attack_is_no_weaker_than_one_that_knows_nothing(subject: Make) -> None:
+    made = subject("softmax")
+    detector = fit_detectors(made, ["mahalanobis"])["mahalanobis"]
+    attack = PGD(epsilon=0.15, steps=8)
+    plain = attack_images(made, dataclasses.replace(attack, score_weight=0.0), detector=detector, limit=60)
+    best = adapted(made, attack, detector, weights=(0.0, 1.0, 30.0), limit=60)
+    assert bool((best.success >= plain.success).all())
+    both = plain.success & best.success
+    before, after = detector.score(plain.features), detector.score(best.features)
+    assert bool((after[both] <= before[both] + 1e-4).all())
+    assert bool((after[both] < before[both] - 1.0).any()), "and for some it hides better"
+    assert len(best.features) == 60
+    assert bool((best.linf <= 0.15 + 1e-6).all())
+
+
+def test_each_image_gets_its_own_best_result(subject: Make) -> None:
+    made = subject("softmax")
+    options = [attack_images(made, FGSM(epsilon=epsilon), limit=6) for epsilon in (0.05, 0.1)]
+    which = torch.tensor([0, 1, 0, 1, 1, 0])
+    chosen = pick(options, which)
+    for place, option in enumerate(which.tolist()):
+        assert torch.equal(chosen.features.z[place], options[option].features.z[place])
+        assert chosen.l2[place] == options[option].l2[place]
+        row = torch.tensor([place])
+        assert torch.equal(chosen.shown.thumbnails(row), options[option].shown.thumbnails(row))
+
+
+def test_detectors_that_cannot_be_attacked_so(subject: Make) -> None:
+    made = subject("softmax")
+    detector = fit_detectors(made, ["msp"])["msp"]
+    with pytest.raises(ValueError, match="weights must be at least one"):
+        adapted(made, PGD(), detector, weights=(), limit=5)
+    detector.differentiable = False
+    with pytest.raises(ValueError, match="'msp' has no gradient to follow"):
+        adapted(made, PGD(), detector, limit=5)
+
+
+def test_scores_that_do_not_differ_give_no_scale(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = subject("softmax")
+    detector = fit_detectors(made, ["msp"])["msp"]
+    monkeypatch.setattr(type(detector), "_score", lambda self, features, y: torch.zeros(len(features)))
+    with pytest.raises(ValueError, match="scores of 'msp' of held-out images do not differ"):
+        adapted(made, PGD(), detector, limit=5)

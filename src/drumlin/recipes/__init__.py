@@ -14,6 +14,7 @@ RECIPES: dict[str, str] = {
     "mnist-maps": "drumlin.recipes.mnist_maps",
     "mnist-fgsm": "drumlin.recipes.mnist_fgsm",
     "mnist-detection": "drumlin.recipes.mnist_detection",
+    "mnist-beyond": "drumlin.recipes.mnist_beyond",
 }
 """Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""
 

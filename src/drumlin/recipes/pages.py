@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from drumlin import _io
 from drumlin.recipes.experiment import Ledger
-from drumlin.report.figures.panels import PanelFigure
-from drumlin.report.files import write_figure
+from drumlin.report.files import Drawable, write_figure
+
+
+class Captioned(Drawable, Protocol):
+    """A figure that says what is on it."""
+
+    @property
+    def alt(self) -> str:
+        """What it shows, in words."""
+        ...
+
+    @property
+    def caption(self) -> str:
+        """What is to be seen."""
+        ...
 
 
 def write_figures_page(
-    title: str, preface: str, drawn: Sequence[PanelFigure], ledger: Ledger, folder: Path
+    title: str, preface: str, drawn: Sequence[Captioned], ledger: Ledger, folder: Path
 ) -> list[Path]:
     """Write the figures into a folder, each as PNG and SVG, and `RECIPE.md` beside them; return the files.
 

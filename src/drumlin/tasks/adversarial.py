@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from drumlin.attacks import AdaptiveAttack
 from drumlin.detectors.base import Detector
-from drumlin.features import FeatureSet
+from drumlin.features import FeatureRequest, FeatureSet
 from drumlin.metrics.intervals import wilson
 from drumlin.refusal import Conformal
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
 from drumlin.tasks.detection import compared, request_to_score
-from drumlin.tasks.robustness import Attacked
+from drumlin.tasks.robustness import Attacked, attack_images, pick
 
 ALL = "all-attacked"
 SUCCESSFUL = "right-before-and-fooled"
@@ -89,6 +91,60 @@ def safety(subject: Subject, attacked: Mapping[str, Attacked], detector: Detecto
             interval = {"ci_low": low, "ci_high": high, "protocol": protocol}
             records.append(subject.record(TASK, metric, count / len(features), **facts, **interval))
     return TaskResult(records)
+
+
+def adapted(
+    subject: Subject,
+    attack: AdaptiveAttack,
+    detector: Detector,
+    *,
+    weights: Sequence[float] = (0.0, 0.1, 1.0, 10.0),
+    limit: int | None = None,
+    request: FeatureRequest | None = None,
+) -> Attacked:
+    """Attack classifier and detector at once with several weights of the score, and keep for each image the strongest result.
+
+    Strongest is success before failure, then the least score, then the first weight. Weights are in nats of loss for half of the
+    spread of the held-out images' scores (their interquartile range), since detectors have no unit in common. With 0 among them the
+    result is, image by image, no weaker than that of the attack which knows nothing of the detector.
+
+    Args:
+        subject: the run.
+        attack: what to attack with; its `score_weight` is replaced.
+        detector: fitted, with a gradient.
+        weights: at least one.
+        limit: number of test images; None for all.
+        request: what the features must have beside what the detector requests.
+
+    Raises:
+        ValueError: no weights; a detector without gradient, or whose scores of held-out images do not differ.
+    """
+    if not detector.differentiable:
+        raise ValueError(f"detector {detector.name!r} has no gradient to follow: it cannot be attacked this way")
+    if not weights:
+        raise ValueError("weights must be at least one, got none")
+    wanted = detector.request | (request or FeatureRequest())
+    held_out = detector.score(subject.features(subject.run.holdout_images(), detector.request))
+    low, high = held_out.quantile(held_out.new_tensor([0.25, 0.75]))
+    if not high > low:
+        raise ValueError(
+            f"the scores of {detector.name!r} of held-out images do not differ: there is nothing to scale weights by"
+        )
+    options = [
+        attack_images(
+            subject,
+            dataclasses.replace(attack, score_weight=2 * weight / float(high - low)),
+            limit=limit,
+            detector=detector,
+            request=wanted,
+        )
+        for weight in weights
+    ]
+    scores = torch.stack([detector.score(option.features) for option in options])
+    # Success counts for more than any difference of scores: ranks, not sums.
+    success = torch.stack([option.success for option in options])
+    best = torch.where(success.any(0), torch.where(success, scores, torch.inf).argmin(0), scores.argmin(0))
+    return pick(options, best)
 
 
 def _right(features: FeatureSet, n: int) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from drumlin._tensors import read_tensors, write_tensors
 from drumlin.attacks import Attack, AttackResult, random_targets, second_most_probable
 from drumlin.data import ImageFiles, Images
 from drumlin.detectors import Detector
-from drumlin.features import FeatureRequest, FeatureSet, evaluation_mode, feature_set
+from drumlin.features import FeatureRequest, FeatureSet, concatenate, evaluation_mode, feature_set
 from drumlin.metrics.intervals import wilson
 from drumlin.model import Classifier, read_description
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
@@ -116,6 +118,28 @@ def attack_images(
         note=f"attacked by {attack!r}",
     )
     return Attacked(ShownSet(Kind.ATTACKED, features, small), *(tensors[name] for name in _MEASURED))
+
+
+def pick(options: Sequence[Attacked], which: Tensor) -> Attacked:
+    """Return for each image the result of one of several attacks on the same images.
+
+    Args:
+        options: of N images each.
+        which: places (N,) in `options`.
+    """
+    n = len(which)
+    rows = which * n + torch.arange(n)
+    shown = [option.shown for option in options]
+    images = [cast(Images, one.images) for one in shown]
+    pixels = torch.cat([part.pixels for part in images])[rows]
+    return Attacked(
+        ShownSet(
+            Kind.ATTACKED,
+            concatenate([one.features for one in shown]).subset(rows),
+            dataclasses.replace(images[0], pixels=pixels, note="the strongest of several attacks on each image"),
+        ),
+        *(torch.cat([getattr(option, name) for option in options])[rows] for name in _MEASURED),
+    )
 
 
 @dataclass(frozen=True)
