@@ -120,6 +120,23 @@ def _heads(network: str | None) -> Callable[[Sequence[Record]], list[Record]]:
     return choose
 
 
+def _rows(task: str, metric: str, protocol: str = "") -> Callable[[Sequence[Record]], list[Record]]:
+    """Return what chooses a metric of a recipe's rows, under one protocol if the task has several; the row's name for the head."""
+
+    def choose(records: Sequence[Record]) -> list[Record]:
+        found = []
+        for record in select(records, task=task, metric=metric):
+            row, _, rest = (record.protocol or "").partition("; ")
+            if rest.startswith(protocol):
+                seen = rest.removeprefix(protocol).removeprefix(", ")
+                name = row.partition(", ")[0] + (f" ({seen})" if protocol and seen else "")
+                found.append(dataclasses.replace(record, head=name, protocol=None))
+        return found
+
+    return choose
+
+
+_BY_ANOMALY = ("anomaly",)
 TABLES: dict[str, Table] = {
     "mnist-classification": Table(
         "mnist.jsonl",
@@ -165,6 +182,59 @@ TABLES: dict[str, Table] = {
         ("head",),
         ("anomaly",),
         published=True,
+    ),
+    "mnist-fgsm": Table(
+        "mnist-fgsm.jsonl",
+        "Test error under attack in percent, and in parentheses L's Table 6",
+        _rows("robustness", "error"),
+        ("head",),
+        _BY_ANOMALY,
+        published=True,
+    ),
+    "mnist-fgsm-eer": Table(
+        "mnist-fgsm.jsonl",
+        "Equal error rate in percent of telling attacked test images from untouched ones, and in parentheses L's",
+        _rows("detection", "eer"),
+        ("head", "detector"),
+        _BY_ANOMALY,
+        published=True,
+    ),
+    "mnist-attacks": Table(
+        "mnist-detection.jsonl",
+        "AUROC in percent, all attacked images against the same untouched, and in parentheses T's Table 7",
+        _rows("detection", "auroc", "all-attacked"),
+        ("head", "detector"),
+        _BY_ANOMALY,
+        published=True,
+    ),
+    "mnist-attacks-fooled": Table(
+        "mnist-detection.jsonl",
+        "AUROC in percent, those images alone that the model got right and the attack changed to its target",
+        _rows("detection", "auroc", "right-before-and-fooled"),
+        ("head", "detector"),
+        _BY_ANOMALY,
+        published=True,
+    ),
+    "mnist-attacks-success": Table(
+        "mnist-detection.jsonl",
+        "Share of attacks that reach their target, in percent",
+        _rows("robustness", "success"),
+        ("head",),
+        _BY_ANOMALY,
+    ),
+    "mnist-beyond": Table(
+        "mnist-beyond.jsonl",
+        "AUROC in percent of attacks, 500 test images each, all attacked images against the same untouched",
+        _rows("detection", "auroc", "all-attacked"),
+        ("head", "detector"),
+        _BY_ANOMALY,
+    ),
+    "mnist-beyond-unknown": Table(
+        "mnist-beyond.jsonl",
+        "AUROC in percent of unknown images",
+        _rows("detection", "auroc", "all-test-samples"),
+        ("head", "detector"),
+        _BY_ANOMALY,
     ),
     "costs": Table(
         "benchmarks.jsonl",

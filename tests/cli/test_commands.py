@@ -363,5 +363,10 @@ def test_a_run_can_refuse_by_hidden_layers(drumlin: Drumlin, refused: Refused, c
     assert outcome.code == 0, outcome.err
     refusals = select(read(run / "results.jsonl"), task="refusal", detector="i-defender")
     assert {r.anomaly for r in refusals} == {"test", "noise", "fgsm(epsilon=0.1)[:20]"}
-    assert drumlin("attack", run, "--attack", "fgsm", "--limit", 5).code == 0
+    outcome = drumlin("attack", run, "--attack", "fgsm", "--limit", 5)
+    assert outcome.code == 0
+    (safe,) = select(read(run / "results.jsonl"), task="safety", metric="right-or-refused", anomaly="fgsm(epsilon=0.1)")
+    assert safe.n == 5
+    line = next(line for line in outcome.out.splitlines() if "right-or-refused" in line and "fgsm" in line)
+    assert f"{100 * safe.value:.2f}" in line
     assert "for this head" in refused("calibrate", run, "--detector", "lid")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from drumlin.detectors import Detector
     from drumlin.refusal import Predictor
     from drumlin.tasks import Subject, TaskResult
+    from drumlin.tasks.robustness import Attacked
     from drumlin.tasks.shown import ShownSet
 
 
@@ -66,6 +67,15 @@ def report_refusals(subject: Subject, sets: Mapping[str, ShownSet], predictor: P
     assert predictor.conformal is not None
     result = refusal(subject, features_of(sets), predictor.detector, predictor.conformal)
     report(subject, result, "detection")  # its arrays are scores, as detection's are
+
+
+def report_safety(subject: Subject, attacked: Attacked, name: str, predictor: Predictor) -> None:
+    """Store and print how many attacked images do no harm: a calibrated run gets them right, or refuses them."""
+    from drumlin.tasks.adversarial import safety
+
+    assert predictor.detector is not None
+    assert predictor.conformal is not None
+    report(subject, safety(subject, {name: attacked}, predictor.detector, predictor.conformal), "safety")
 
 
 def update_map(subject: Subject, sets: Mapping[str, ShownSet]) -> None:

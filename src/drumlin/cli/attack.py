@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drumlin.cli._parsing import choose
-from drumlin.cli._runs import RunFlags, calibrated, report, report_refusals, scored_by, update_map
+from drumlin.cli._runs import RunFlags, calibrated, report, report_refusals, report_safety, scored_by, update_map
 
 
 @dataclass(kw_only=True)
@@ -53,5 +53,7 @@ def run(words: Sequence[str]) -> int:
     if predictor is not None:
         print()
         report_refusals(subject, attacked, predictor)
+        print()
+        report_safety(subject, found, name, predictor)
     update_map(subject, attacked)
     return 0
