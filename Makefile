@@ -29,8 +29,9 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --doctest-modules src
 
+# Two workers of a thread each: on two cores half of the time, and the same on more.
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -142,5 +142,5 @@ def test_foolbox_finds_no_smaller_distortion_with_as_many_steps(classifier, righ
     assert ours.success.float().mean() >= worked.float().mean()
     both = worked & ours.success
     distance = [(one[both] - x[both]).flatten(1).norm(dim=1).median() for one in (ours.x, images)]
-    assert float(distance[0] / distance[1]) == pytest.approx(1, abs=0.01)
+    assert 0.95 < float(distance[0] / distance[1]) < 1.01
     assert ours.iterations.float().mean() <= 750

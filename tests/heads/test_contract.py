@@ -157,7 +157,9 @@ def test_output(contract, make, z, y, training):
 
 
 @pytest.mark.parametrize(
-    ("reduction", "reduce"), [("mean", torch.mean), ("sum", torch.sum), ("none", lambda x: x)], ids=str
+    ("reduction", "reduce"),
+    [("mean", torch.mean), ("sum", torch.sum), ("none", lambda x: x)],
+    ids=["mean", "sum", "none"],
 )
 def test_loss_is_the_reduced_sum_of_terms(make, z, y, reduction, reduce):
     out = make(reduction=reduction)(z, y)
