@@ -132,7 +132,8 @@ def test_foolbox_finds_no_smaller_distortion_with_as_many_steps(classifier, righ
     x, y = (part[:40] for part in right)
     target = (y + 1 + torch.arange(40) % 9) % 10
     goal = foolbox.criteria.TargetedMisclassification(target) if targeted else foolbox.criteria.Misclassification(y)
-    settings = {"steps": 150, "binary_search_steps": 5, "initial_const": 1.0}
+    # Enough for both to arrive: after 150 steps ours are up to 2% nearer, by how much depends on the threads.
+    settings = {"steps": 400, "binary_search_steps": 5, "initial_const": 1.0}
     theirs = foolbox.attacks.L2CarliniWagnerAttack(stepsize=0.05, **settings)
     model = foolbox.PyTorchModel(classifier, bounds=(0, 1), device="cpu")
     images, _, _ = theirs(model, x, goal, epsilons=None)
@@ -142,5 +143,5 @@ def test_foolbox_finds_no_smaller_distortion_with_as_many_steps(classifier, righ
     assert ours.success.float().mean() >= worked.float().mean()
     both = worked & ours.success
     distance = [(one[both] - x[both]).flatten(1).norm(dim=1).median() for one in (ours.x, images)]
-    assert 0.95 < float(distance[0] / distance[1]) < 1.01
-    assert ours.iterations.float().mean() <= 750
+    assert float(distance[0] / distance[1]) == pytest.approx(1, abs=0.01)
+    assert ours.iterations.float().mean() <= 5 * settings["steps"]

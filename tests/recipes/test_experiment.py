@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from drumlin.recipes import experiment as module
-from drumlin.recipes.experiment import Experiment, Ledger, Published, Variant, finished_runs, pending, perform
+from drumlin.recipes.experiment import Experiment, Ledger, finished_runs, pending, perform
+from drumlin.recipes.variants import Published, Variant
 from drumlin.results import Record, append, read, select
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings

@@ -5,7 +5,8 @@ import pytest
 
 from drumlin.cli import main
 from drumlin.recipes import mnist_detection, mnist_heads
-from drumlin.recipes.experiment import Experiment, Measured
+from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.variants import Measured
 from drumlin.results import read, select
 from drumlin.tasks.adversarial import ALL, SUCCESSFUL
 

@@ -6,9 +6,10 @@ import pytest
 
 from drumlin.cli import main
 from drumlin.recipes import mnist_fgsm, mnist_heads
-from drumlin.recipes.experiment import Experiment, Measured
+from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_fgsm_figures import _likelihood, _likelihoods, _posteriors
 from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.variants import Measured
 from drumlin.report.figures.panels import EmptyPanel
 from drumlin.results import Record, read, select
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from drumlin._io import unknown
 from drumlin.attacks import BIM, FGSM, PGD, AdaptiveAttack
 from drumlin.detectors import detectors_for
-from drumlin.recipes.experiment import Experiment, Ledger, Variant
+from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.mnist_heads import HEADS, SCALES, Setting, run_settings
 from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.variants import Variant
 from drumlin.report.figures.areas import AreaFigure
 from drumlin.results import Record, select, table
 from drumlin.results.record import Scale

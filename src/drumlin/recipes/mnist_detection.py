@@ -10,9 +10,10 @@ from typing import Any
 from drumlin._io import unknown
 from drumlin.attacks import BIM, FGSM, ILCM, Attack, CarliniWagner
 from drumlin.detectors import DETECTORS
-from drumlin.recipes.experiment import Experiment, Measured, Published, Variant
+from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_heads import HEADS, SCALES, Setting, run_settings
 from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.variants import Measured, Published, Variant
 from drumlin.results import Record, select, table
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings

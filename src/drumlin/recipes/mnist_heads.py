@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 
 from drumlin._io import unknown
-from drumlin.recipes.experiment import Experiment, Published, Variant
+from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.variants import Published, Variant
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.data import DataSettings

@@ -12,9 +12,10 @@ from drumlin.detectors import detectors_for
 from drumlin.detectors.base import Detector
 from drumlin.features import FeatureSet
 from drumlin.heads import Head
-from drumlin.recipes.experiment import Experiment, Variant
+from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_figures import ATTACKED, CENTER, DETECTORS, ISOTROPIC, SURFACE, draw
 from drumlin.recipes.mnist_heads import HEADS, PUBLISHED, SCALES, TABLE_1, Setting, run_settings
+from drumlin.recipes.variants import Variant
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
