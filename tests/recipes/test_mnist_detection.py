@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from drumlin.cli import main
-from drumlin.recipes import mnist_detection, mnist_heads
+from drumlin.recipes import cifar_detection, mnist_detection, mnist_heads, semi_white_box
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.variants import Measured
 from drumlin.results import read, select
@@ -17,7 +17,7 @@ def test_the_models_are_tuned_as_those_of_mnist_heads_and_one_has_dropout():
     for name in ("softmax, 100-D", "rce, 100-D", "gm, 100-D"):
         assert own[name].candidates == others[name].candidates
     dropped = own["softmax dropout, 100-D"]
-    assert {s.backbone.dropout for s in dropped.candidates.values()} == {mnist_detection.DROPOUT}
+    assert {s.backbone.dropout for s in dropped.candidates.values()} == {semi_white_box.DROPOUT}
     assert all(len(v.seeds) == 3 for v in own.values())
 
 
@@ -67,8 +67,24 @@ def test_it_runs_and_shows_both_protocols(
         for d in ("lid", "k-density-uncertainty")
         for a in attacks
         for p in (ALL, SUCCESSFUL)
-        for seen in (mnist_detection.SAME, mnist_detection.FGSM_ALONE)
+        for seen in (semi_white_box.SAME, semi_white_box.FGSM_ALONE)
     }
     assert rows == plain | fitted | {(d, "noise", "all-test-samples") for d in ("k-density", "i-defender")}
     for heading in (f"AUROC, %, {ALL}", f"AUROC, %, {SUCCESSFUL}", "AUROC, %, unknown images", "Success, %"):
         assert heading in shown
+
+
+def test_cifars_attacks_are_the_same_and_its_models_have_the_papers_margin():
+    ours, other = cifar_detection.EFFORTS["cpu"], mnist_detection.EFFORTS["cpu"]
+    assert ours.keys() == other.keys()
+    assert all(ours[name].attack == other[name].attack for name in ("fgsm", "bim", "bim-0.2", "ilcm"))
+    variants = {v.name: v for v in cifar_detection.experiment("cpu").variants}
+    (gm,) = variants["gm, 64-D"].candidates.values()
+    assert (gm.head.margin, gm.data.name, gm.backbone.name) == (0.3, "cifar10", "resnet-20")
+    assert variants["gm, 64-D"].also[Measured("detection", "auroc", "k-density", "bim-0.2")].value == 0.986
+
+
+def test_the_papers_network_is_resnet_32():
+    for recipe in (mnist_detection, cifar_detection):
+        variants = recipe.experiment("paper").variants
+        assert {s.backbone.name for v in variants for s in v.candidates.values()} == {"resnet-32"}

@@ -14,6 +14,9 @@ RECIPES: dict[str, str] = {
     "mnist-maps": "drumlin.recipes.mnist_maps",
     "mnist-fgsm": "drumlin.recipes.mnist_fgsm",
     "mnist-detection": "drumlin.recipes.mnist_detection",
+    "cifar-detection": "drumlin.recipes.cifar_detection",
+    "mnist-white-box": "drumlin.recipes.mnist_white_box",
+    "cifar-white-box": "drumlin.recipes.cifar_white_box",
     "mnist-beyond": "drumlin.recipes.mnist_beyond",
 }
 """Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""

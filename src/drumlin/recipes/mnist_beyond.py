@@ -6,18 +6,17 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from drumlin._io import unknown
 from drumlin.attacks import BIM, FGSM, PGD, AdaptiveAttack
 from drumlin.detectors import detectors_for
 from drumlin.recipes.experiment import Experiment, Ledger
-from drumlin.recipes.mnist_heads import HEADS, SCALES, Setting, run_settings
+from drumlin.recipes.mnist_heads import HEADS
 from drumlin.recipes.pages import write_figures_page
+from drumlin.recipes.scales import MNIST, Setting, candidates, setting
 from drumlin.recipes.tables import in_percent, row_of
 from drumlin.recipes.variants import Variant
 from drumlin.report.figures.areas import AreaFigure
 from drumlin.results import Record, select, table
 from drumlin.results.record import Scale
-from drumlin.settings.backbones import backbone_settings
 from drumlin.tasks.adversarial import ALL, adapted, adversarial_detection
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
@@ -59,20 +58,17 @@ EFFORTS: dict[str, Effort] = {
 
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: four models of 100-D features, the learning rate chosen as in mnist-heads."""
-    if scale not in SCALES:
-        raise unknown("scale", scale, SCALES)
 
     def measure(subject: Subject) -> Iterator[TaskResult]:
         return _measure(subject, EFFORTS[scale])
 
-    return Experiment("mnist-beyond", scale, tuple(_variants(SCALES[scale])), measure, draw, show)
+    return Experiment("mnist-beyond", scale, tuple(_variants(setting(MNIST, scale))), measure, draw, show)
 
 
 def _variants(scale: Setting) -> Iterator[Variant]:
     for name in ROWS:
-        backbone = backbone_settings(scale.backbone, feature_dim=100)
-        candidates = {f"lr={rate:g}": run_settings(scale, HEADS[name], backbone, rate) for rate in scale.rates}
-        yield Variant(f"{name}, 100-D", candidates, scale.seeds[:1])
+        rates = candidates(scale, HEADS[name], feature_dim=100)
+        yield Variant(f"{name}, 100-D", rates, scale.seeds[:1])
 
 
 def _measure(subject: Subject, effort: Effort) -> Iterator[TaskResult]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from drumlin._io import unknown
 from drumlin.attacks import FGSM
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_fgsm_figures import draw
-from drumlin.recipes.mnist_heads import HEADS, SCALES, Setting, run_settings
+from drumlin.recipes.mnist_heads import HEADS
+from drumlin.recipes.scales import MNIST, Setting, candidates, setting
 from drumlin.recipes.tables import in_percent, row_of
 from drumlin.recipes.variants import Measured, Published, Variant
 from drumlin.results import Record, select, table
 from drumlin.results.record import Scale
-from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
@@ -42,9 +41,7 @@ _EER = {"softmax": 37.7, "center": 10.2, "lgm": 3.1}
 
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: 100-D features, the learning rate chosen as in mnist-heads."""
-    if scale not in SCALES:
-        raise unknown("scale", scale, SCALES)
-    return Experiment("mnist-fgsm", scale, tuple(_variants(SCALES[scale])), measure, draw, show)
+    return Experiment("mnist-fgsm", scale, tuple(_variants(setting(MNIST, scale))), measure, draw, show)
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:
@@ -76,9 +73,8 @@ def show(records: Sequence[Record]) -> str:
 
 def _variants(scale: Setting) -> Iterator[Variant]:
     for name, head in ROWS.items():
-        backbone = backbone_settings(scale.backbone, feature_dim=100)
-        candidates = {f"lr={rate:g}": run_settings(scale, head, backbone, rate) for rate in scale.rates}
-        yield Variant(f"{name}, 100-D", candidates, scale.seeds, also=_published(name) if scale.data == "mnist" else {})
+        rates = candidates(scale, head, feature_dim=100)
+        yield Variant(f"{name}, 100-D", rates, scale.seeds, also=_published(name) if scale.data == "mnist" else {})
 
 
 def _published(name: str) -> dict[Measured, Published]:

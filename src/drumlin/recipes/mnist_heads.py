@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
-from drumlin._io import unknown
 from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.scales import MNIST, RATES, Setting, candidates, run_settings, setting
 from drumlin.recipes.variants import Published, Variant
 from drumlin.results.record import Scale
-from drumlin.settings.backbones import BackboneSettings, backbone_settings
-from drumlin.settings.data import DataSettings
+from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
-from drumlin.settings.run import OptimizerSettings, RunSettings, TrainingSettings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
 from drumlin.tasks.geometry import geometry
 
 ABOUT = "MNIST with every head, 2-D and 100-D: test error beside L and T Table 1 and S"
 DIMENSIONS = (2, 100)
-RATES = (0.01, 0.03, 0.1, 0.3)
-"""The same four learning rates are tried for every head; the second is taken where none is tried, on L's network."""
+_UNTUNED = RATES[1]
+"""What is taken where none is tried, on L's network."""
 
 _L, _S = "L Table 1, T Table 1", "S, test accuracy on MNIST"
 
@@ -79,31 +76,9 @@ PUBLISHED = {2: _PUBLISHED_2D, 100: _PUBLISHED_100D}
 """Dimension → row → error that was published."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What a scale decides."""
-
-    data: str
-    backbone: str
-    epochs: int
-    batch_size: int
-    seeds: tuple[int, ...]
-    rates: tuple[float, ...]
-
-
-SCALES: dict[str, Setting] = {
-    "cpu": Setting("mnist", "fast-28", 3, 128, (0, 1, 2), RATES),
-    "paper": Setting("mnist", "cvpr-6", 20, 128, (0, 1, 2), RATES),
-    "smoke": Setting("digits", "digits-cnn", 1, 32, (0, 1), RATES[:2]),
-}
-"""Scale → what it decides; for all experiments on MNIST's features."""
-
-
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: all heads in both dimensions with the same small tuning, then L Table 1's rows on its network."""
-    if scale not in SCALES:
-        raise unknown("scale", scale, SCALES)
-    chosen = SCALES[scale]
+    chosen = setting(MNIST, scale)
     return Experiment("mnist-heads", scale, (*_rows(chosen), *_table_1(chosen)), measure)
 
 
@@ -118,10 +93,9 @@ def _rows(scale: Setting) -> Iterator[Variant]:
         for name, head in HEADS.items():
             if name in _ONLY_100D and dimension != 100:
                 continue
-            backbone = backbone_settings(scale.backbone, feature_dim=dimension)
-            candidates = {f"lr={rate:g}": run_settings(scale, head, backbone, rate) for rate in scale.rates}
             published = PUBLISHED[dimension].get(name) if scale.data == "mnist" else None
-            yield Variant(f"{name}, {dimension}-D", candidates, scale.seeds, published)
+            rates = candidates(scale, head, feature_dim=dimension)
+            yield Variant(f"{name}, {dimension}-D", rates, scale.seeds, published)
 
 
 def _table_1(scale: Setting) -> Iterator[Variant]:
@@ -130,12 +104,6 @@ def _table_1(scale: Setting) -> Iterator[Variant]:
     for place, dimension in enumerate(DIMENSIONS):
         for name, (head, errors) in TABLE_1.items():
             backbone = backbone_settings(network, feature_dim=dimension, relu=dimension == 100)
-            settings = run_settings(scale, head, backbone, RATES[1])
+            settings = run_settings(scale, head, backbone, _UNTUNED)
             published = Published(errors[place] / 100, _L) if scale.data == "mnist" else None
             yield Variant(f"{name}, {dimension}-D, L's network", {"lr=0.03": settings}, scale.seeds[:1], published)
-
-
-def run_settings(scale: Setting, head: HeadSettings, backbone: BackboneSettings, rate: float) -> RunSettings:
-    """Return the settings of a training at a learning rate."""
-    training = TrainingSettings(epochs=scale.epochs, batch_size=scale.batch_size, optimizer=OptimizerSettings(lr=rate))
-    return RunSettings(data=DataSettings(name=scale.data), head=head, backbone=backbone, training=training)

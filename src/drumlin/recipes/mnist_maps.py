@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import torch
 
-from drumlin._io import unknown
 from drumlin.attacks import FGSM
 from drumlin.detectors import detectors_for
 from drumlin.detectors.base import Detector
@@ -14,7 +13,8 @@ from drumlin.features import FeatureSet
 from drumlin.heads import Head
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_figures import ATTACKED, CENTER, DETECTORS, ISOTROPIC, SURFACE, draw
-from drumlin.recipes.mnist_heads import HEADS, PUBLISHED, SCALES, TABLE_1, Setting, run_settings
+from drumlin.recipes.mnist_heads import HEADS, PUBLISHED, TABLE_1
+from drumlin.recipes.scales import MNIST, Setting, run_settings, setting
 from drumlin.recipes.variants import Variant
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings
@@ -51,9 +51,7 @@ _TWICE = (CENTER, ISOTROPIC)
 
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: a training a model, two of those in I Fig. 4."""
-    if scale not in SCALES:
-        raise unknown("scale", scale, SCALES)
-    return Experiment("mnist-maps", scale, tuple(_variants(SCALES[scale], RATES[scale])), measure, draw)
+    return Experiment("mnist-maps", scale, tuple(_variants(setting(MNIST, scale), RATES[scale])), measure, draw)
 
 
 def _variants(scale: Setting, rate: float) -> Iterator[Variant]:

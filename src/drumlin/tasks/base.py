@@ -59,6 +59,7 @@ class Subject:
 
     def __init__(self, run: Run, *, recipe: str | None = None, scale: str = "cpu") -> None:
         self.run = run
+        self._recipe, self._scale = recipe, scale
         self._begin = time.perf_counter()
         settings = run.settings
         run.require_finished()
@@ -72,6 +73,10 @@ class Subject:
             "seed": settings.seed,
             "scale": scale,
         }
+
+    def like(self, run: Run) -> Subject:
+        """Return another run as the subject of the same recipe at the same scale."""
+        return Subject(run, recipe=self._recipe, scale=self._scale)
 
     def begin(self) -> None:
         """Start the clock: a task calls this first, and its records say how long it took until then."""
