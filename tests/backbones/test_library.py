@@ -55,6 +55,23 @@ def test_classifiers_are_removed_for_any_channels(name, width, channels):
     assert all(values.shape[0] == 2 and values.dim() == 2 for values in hidden.values())
 
 
+# T Table 4's networks, with a layer to 1000 classes, which the linear map to 1000 features equals. The counts are those that
+# torchvision publishes with its weights; timm's list of models gives 28.09 million for SE-ResNet-50.
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("torchvision:resnet50", 25_557_032),
+        ("torchvision:resnet101", 44_549_160),
+        ("torchvision:resnext50_32x4d", 25_028_904),
+        ("timm:seresnet50", 28_088_024),
+    ],
+)
+def test_parameters_of_the_papers_imagenet_networks(name, published):
+    backbone = build(name, feature_dim=1000)
+    assert sum(parameter.numel() for parameter in backbone.parameters()) == published
+    assert backbone.trunk.out_features == 2048
+
+
 def test_a_trunk_gives_what_the_librarys_classifier_would_get():
     torchvision = pytest.importorskip("torchvision")
     backbone = build("torchvision:resnet18").eval()

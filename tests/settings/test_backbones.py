@@ -15,7 +15,7 @@ def test_settings_survive_a_round_trip_through_their_name_and_fields(name):
 
 
 def test_each_resnet_knows_its_depth():
-    assert [backbone_settings(f"resnet-{depth}").depth for depth in (20, 32, 56)] == [20, 32, 56]
+    assert [backbone_settings(f"resnet-{depth}").depth for depth in (20, 32, 56, 110)] == [20, 32, 56, 110]
 
 
 @pytest.mark.parametrize("name", ["fast28", "torchvison:resnet18", "torchvision:", "torchvision", ":resnet18", ""])
@@ -40,6 +40,7 @@ def test_another_backbones_setting_is_refused():
         ("cvpr-6", {"feature_dim": 0}, "feature_dim must be at least 1, not 0"),
         ("fast-28", {"width": 0}, "width must be at least 1, not 0"),
         ("digits-cnn", {"width": -1}, "width must be at least 1, not -1"),
+        ("vgg-13", {"width": 0}, "width must be at least 1, not 0"),
         ("digits-cnn", {"feature_dim": 0}, "feature_dim must be at least 1, not 0"),
         ("resnet-20", {"dropout": 1.0}, r"dropout must be in \[0, 1\), not 1.0"),
         ("timm:resnet18", {"dropout": -0.1}, r"dropout must be in \[0, 1\), not -0.1"),

@@ -32,6 +32,28 @@ def test_json_has_everything_else() -> None:
     assert changed["training"]["optimizer"]["options"] == {}
 
 
+def test_identities_of_recorded_runs_stay() -> None:
+    # As they were before any field listed in `_later` existed.
+    fields: dict[str, Any] = {"data": DataSettings(name="mnist"), "head": head_settings("gm")}
+    assert RunSettings(**fields, backbone=backbone_settings("fast-28")).identity == "c9085363aaa54a62"
+    fields = {"data": DataSettings(name="cifar10"), "head": head_settings("lgm")}
+    steps = TrainingSettings(schedule=ScheduleSettings(name="step", milestones=(0.5, 0.75)))
+    settings = RunSettings(**fields, backbone=backbone_settings("resnet-20"), training=steps)
+    assert settings.identity == "3d2fa49caf38cb3a"
+
+
+def test_later_fields_of_backbone_and_schedule_count_where_they_are_set() -> None:
+    bare = backbone_settings("digits-cnn", linear=False, feature_dim=256)
+    data, head = DataSettings(name="digits"), head_settings("gm")
+    stairs = TrainingSettings(schedule=ScheduleSettings(name="exponential", period=0.05))
+    values = RunSettings(data=data, head=head, backbone=bare, training=stairs).to_json()
+    assert values["backbone"]["linear"] is False
+    assert values["training"]["schedule"]["period"] == 0.05
+    default = RunSettings(data=data, head=head, backbone=backbone_settings("digits-cnn")).to_json()
+    assert "linear" not in default["backbone"]
+    assert "period" not in default["training"]["schedule"]
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "message"),
     [
@@ -50,6 +72,12 @@ def test_json_has_everything_else() -> None:
             r"schedule.milestones must be shares of the training in \(0, 1\)",
         ),
         (ScheduleSettings, {"factor": 0.0}, r"schedule.factor must lie in \(0, 1\], got 0.0"),
+        (ScheduleSettings, {"period": 0.0}, r"schedule.period must be a share of the training in \(0, 1\], got 0.0"),
+        (
+            ScheduleSettings,
+            {"period": 1000.0},
+            r"schedule.period must be a share of the training in \(0, 1\], got 1000.0",
+        ),
     ],
 )
 def test_numbers_out_of_range(kind: type[Any], fields: dict[str, Any], message: str) -> None:

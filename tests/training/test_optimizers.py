@@ -67,6 +67,40 @@ def test_optimizers_of_torch_by_name_in_any_case(make: Callable[..., Classifier]
     assert type(optimizer).__name__.lower() == name.lower()
 
 
+ADAGRAD = OptimizerSettings(name="Adagrad", lr=0.1, weight_decay=0.0, options={"initial_accumulator_value": 0.1})
+RMSPROP = OptimizerSettings(name="RMSprop", lr=0.1, weight_decay=0.0, options={"alpha": 0.9, "eps": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("settings", "first_step"),
+    [
+        (ADAGRAD, lambda g: 0.1 * g / (0.1 + g.square()).sqrt()),
+        (RMSPROP, lambda g: 0.1 * g / ((0.1 * g.square()).sqrt() + 1.0)),
+    ],
+    ids=["Adagrad", "RMSprop"],
+)
+def test_the_optimizers_of_isomax_train_as_it_set_them(
+    make: Callable[..., Classifier], settings: OptimizerSettings, first_step: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    torch.manual_seed(0)
+    classifier = make("softmax")
+    optimizer = create_optimizer(classifier, settings)
+    x, y = torch.rand(30, 1, 8, 8), torch.arange(30) % 3
+    x[torch.arange(30), 0, 0, y] += 3
+    weight: Any = classifier.backbone.linear.weight  # type: ignore[union-attr]
+    losses = []
+    for step in range(10):
+        loss = classifier(x, y).loss
+        optimizer.zero_grad()
+        loss.backward()
+        before = weight.detach().clone()
+        optimizer.step()
+        if step == 0:
+            torch.testing.assert_close(before - weight.detach(), first_step(weight.grad), rtol=1e-3, atol=1e-6)
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
 def test_sgd_has_nesterov_momentum_unless_told_otherwise(make: Callable[..., Classifier]) -> None:
     assert create_optimizer(make(), OptimizerSettings()).defaults["momentum"] == 0.9
     assert create_optimizer(make(), OptimizerSettings()).defaults["nesterov"] is True

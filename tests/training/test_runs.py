@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,18 @@ def test_settings_come_back_as_they_were(small: Small, tmp_path: Path, head: str
     read = read_config(tmp_path)
     assert read.to_json() == settings.to_json()
     assert (read.head, read.backbone, read.training) == (settings.head, settings.backbone, settings.training)
+
+
+def test_fields_that_came_later_come_back_and_old_configurations_lack_them(small: Small, tmp_path: Path) -> None:
+    settings = small("softmax", schedule={"name": "exponential", "period": 0.05})
+    bare = dataclasses.replace(settings.backbone, linear=False, feature_dim=256)
+    settings = dataclasses.replace(settings, backbone=bare)
+    write_config(tmp_path, settings)
+    assert read_config(tmp_path).backbone == bare
+    assert read_config(tmp_path).training.schedule == settings.training.schedule
+    rewrite(tmp_path / "config.json", lambda v: (v["training"]["schedule"].pop("period"), v["backbone"].pop("linear")))
+    assert read_config(tmp_path).backbone.linear
+    assert read_config(tmp_path).training.schedule.period == 0.25
 
 
 def test_no_run(tmp_path: Path) -> None:

@@ -26,6 +26,26 @@ def test_step_by_hand() -> None:
     assert factors(4, name="step", milestones=(), factor=0.5) == [1, 1, 1, 1]
 
 
+def test_exponential_by_hand() -> None:
+    # read at 0.05, 0.15, ...: a period ends at 0.3, 0.6 and 0.9
+    expected = [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125]
+    assert factors(10, name="exponential", factor=0.5, period=0.3) == pytest.approx(expected)
+    assert factors(3, name="exponential", factor=0.5, period=1.0) == [1, 1, 1]
+
+
+def test_exponential_decay_of_isomax() -> None:
+    # I §4.1.1: 0.96 every 1000 steps; TensorFlow's stairs, 0.96 ** (step // 1000), over trainings of any length
+    for total in (20_000, 21_050):
+        settings = ScheduleSettings(name="exponential", factor=0.96, period=1000 / total)
+        for step in (0, 999, 1000, 1001, 6_999, 7_000, 19_999):
+            assert rate_factor(settings, step, total) == pytest.approx(0.96 ** (step // 1000))
+
+
+def test_exponential_is_steps_at_even_milestones() -> None:
+    even = factors(40, name="step", factor=0.94, milestones=(0.2, 0.4, 0.6, 0.8))
+    assert factors(40, name="exponential", factor=0.94, period=0.2) == pytest.approx(even)
+
+
 def test_constant() -> None:
     assert factors(3, name="constant") == [1, 1, 1]
 

@@ -8,9 +8,14 @@ from drumlin.backbones.base import Backbone, Trunk
 from drumlin.backbones.cifar_resnet import CifarResNet
 from drumlin.backbones.cvpr6 import CVPR6
 from drumlin.backbones.digits_cnn import DigitsCNN
+from drumlin.backbones.face27 import Face27
 from drumlin.backbones.fast28 import Fast28
+from drumlin.backbones.inception_resnet_v1 import InceptionResNetV1
+from drumlin.backbones.isomax_cifar import IsomaxCifar
+from drumlin.backbones.isomax_mnist import IsomaxMNIST
 from drumlin.backbones.timm_models import timm_trunk
 from drumlin.backbones.torchvision_models import torchvision_trunk
+from drumlin.backbones.vgg13 import VGG13
 from drumlin.settings.backbones import BackboneSettings, LibrarySettings
 
 __all__ = ["BUILDERS", "Backbone", "Trunk", "create_backbone"]
@@ -22,6 +27,12 @@ BUILDERS: dict[str, Callable[..., Trunk]] = {
     "resnet-20": CifarResNet,
     "resnet-32": CifarResNet,
     "resnet-56": CifarResNet,
+    "resnet-110": CifarResNet,
+    "vgg-13": VGG13,
+    "isomax-mnist": IsomaxMNIST,
+    "isomax-cifar": IsomaxCifar,
+    "face-27": Face27,
+    "inception-resnet-v1": InceptionResNetV1,
     "torchvision": torchvision_trunk,
     "timm": timm_trunk,
 }
@@ -37,8 +48,8 @@ def create_backbone(settings: BackboneSettings, *, channels: int, size: int | tu
         size: their size in pixels: the side, or (height, width).
 
     Raises:
-        ValueError: images that the network cannot take; `pretrained` weights that are not to be had; a library's
-            unknown model.
+        ValueError: images that the network cannot take; a `feature_dim` that is not the trunk's, without `linear`;
+            `pretrained` weights that are not to be had; a library's unknown model.
         ImportError: the library named is not installed.
 
     >>> from drumlin.settings.backbones import backbone_settings
@@ -56,5 +67,6 @@ def create_backbone(settings: BackboneSettings, *, channels: int, size: int | tu
         feature_dim=settings.feature_dim,
         relu=settings.relu,
         dropout=settings.dropout,
+        linear=settings.linear,
         freeze=isinstance(settings, LibrarySettings) and settings.freeze,
     )

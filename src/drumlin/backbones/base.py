@@ -41,6 +41,7 @@ class Backbone(nn.Module):
         feature_dim: D.
         relu: ReLU after the linear map (L §4.1, the 100-D setting).
         dropout: probability of dropping each trunk feature, in training mode.
+        linear: the linear map; without it z = trunk(x), as in networks whose classifier comes right after the pooling.
         freeze: keep the trunk in evaluation mode and its parameters without gradients, also after `train()`. Gradients
             with respect to the images still flow.
 
@@ -62,16 +63,22 @@ class Backbone(nn.Module):
         feature_dim: int,
         relu: bool = False,
         dropout: float = 0.0,
+        linear: bool = True,
         freeze: bool = False,
     ) -> None:
         super().__init__()
+        if not linear and feature_dim != trunk.out_features:
+            raise ValueError(
+                f"feature_dim is {feature_dim}, but without the linear map features are the trunk's {trunk.out_features}: "
+                f"set feature_dim to {trunk.out_features}, or leave linear on"
+            )
         self.in_channels = in_channels
         self.feature_dim = feature_dim
         self.relu = relu
         self.freeze = freeze
         self.trunk = trunk
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(trunk.out_features, feature_dim)
+        self.linear = nn.Linear(trunk.out_features, feature_dim) if linear else nn.Identity()
         if freeze:
             trunk.requires_grad_(False)
             trunk.eval()

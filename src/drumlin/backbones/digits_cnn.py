@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from drumlin.backbones.base import Trunk, check_size, initialise
+from drumlin.backbones.layers import convolution
 from drumlin.settings.backbones import DigitsCNNSettings
 
 
@@ -28,8 +29,8 @@ class DigitsCNN(Trunk):
         super().__init__()
         check_size(settings.name, size, 4)
         w = settings.width
-        self.stage1 = nn.Sequential(*_convolution(channels, w), *_convolution(w, 2 * w), nn.MaxPool2d(2))
-        self.stage2 = nn.Sequential(*_convolution(2 * w, 2 * w), nn.MaxPool2d(2))
+        self.stage1 = nn.Sequential(*convolution(channels, w), *convolution(w, 2 * w), nn.MaxPool2d(2))
+        self.stage2 = nn.Sequential(*convolution(2 * w, 2 * w), nn.MaxPool2d(2))
         self.out_features = 2 * w * (size[0] // 4) * (size[1] // 4)
         initialise(self)
 
@@ -37,7 +38,3 @@ class DigitsCNN(Trunk):
         """Return the flattened last maps."""
         x = self.stage2(self.stage1(x))
         return x.flatten(1)
-
-
-def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]

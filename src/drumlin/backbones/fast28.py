@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from drumlin.backbones.base import Trunk, check_size, initialise
+from drumlin.backbones.layers import convolution
 from drumlin.settings.backbones import Fast28Settings
 
 
@@ -32,8 +33,8 @@ class Fast28(Trunk):
         check_size(settings.name, size, 8)
         w = settings.width
         self.stage1 = nn.Sequential(*_pooled(channels, w, kernel=5))
-        self.stage2 = nn.Sequential(*_plain(w, 2 * w), *_pooled(2 * w, 2 * w))
-        self.stage3 = nn.Sequential(*_plain(2 * w, 4 * w), *_pooled(4 * w, 4 * w))
+        self.stage2 = nn.Sequential(*convolution(w, 2 * w), *_pooled(2 * w, 2 * w))
+        self.stage3 = nn.Sequential(*convolution(2 * w, 4 * w), *_pooled(4 * w, 4 * w))
         self.out_features = 4 * w * (size[0] // 8) * (size[1] // 8)
         initialise(self)
 
@@ -43,10 +44,6 @@ class Fast28(Trunk):
         return x.flatten(1)
 
 
-def _plain(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-
-
 def _pooled(inputs: int, outputs: int, *, kernel: int = 3) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-    return [convolution, nn.MaxPool2d(2), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+    plain = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return [plain, nn.MaxPool2d(2), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]

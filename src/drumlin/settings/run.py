@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from drumlin._io import hash_json
 from drumlin.settings.backbones import BackboneSettings
@@ -40,14 +40,21 @@ class OptimizerSettings:
 class ScheduleSettings:
     """The learning rate over the training, set before every step."""
 
-    name: Literal["one-cycle", "cosine", "step", "constant"] = "one-cycle"
-    """one-cycle: linear up, then linear down to 0. cosine: linear warm-up, then half a cosine to 0. step: divided at milestones."""
+    _later: ClassVar[frozenset[str]] = frozenset({"period"})
+    """Fields that came when runs had been recorded (see `RunSettings.to_json`)."""
+
+    name: Literal["one-cycle", "cosine", "step", "exponential", "constant"] = "one-cycle"
+    """one-cycle: linear up, then linear down to 0. cosine: linear warm-up, then half a cosine to 0. step: multiplied by factor at
+    milestones. exponential: multiplied by factor at the end of every period."""
     warmup: float = 0.2
     """Share of the training over which the rate rises (one-cycle, cosine)."""
     milestones: tuple[float, ...] = (0.5, 0.75)
     """Shares of the training after which the rate is multiplied by `factor` (step)."""
     factor: float = 0.1
-    """See milestones."""
+    """See milestones and period."""
+    period: float = 0.25
+    """Share of the training after which the rate is multiplied by `factor`, again and again (exponential): 1000 of 20,000 steps
+    are 0.05."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
@@ -56,6 +63,8 @@ class ScheduleSettings:
             raise ValueError(f"schedule.milestones must be shares of the training in (0, 1), got {self.milestones}")
         if not 0 < self.factor <= 1:
             raise ValueError(f"schedule.factor must lie in (0, 1], got {self.factor}")
+        if not 0 < self.period <= 1:
+            raise ValueError(f"schedule.period must be a share of the training in (0, 1], got {self.period}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,18 +137,23 @@ class RunSettings:
         """Return the settings as plain JSON values, for `config.json` and for hashing.
 
         Head and backbone carry their names. Where the data root lies and whether to download is left out: it does not
-        change what a run ends in.
+        change what a run ends in. A field that a settings class lists in `_later` is left out at its default: it came when
+        runs had been recorded, and theirs is the same identity as before.
         """
-        values = dataclasses.asdict(self)
+        values = _plain(self)
         for place in ("root", "download"):
             del values["data"][place]
         for part in ("head", "backbone"):
             values[part] = {"name": getattr(self, part).name, **values[part]}
-        return _plain(values)  # type: ignore[no-any-return]
+        return values  # type: ignore[no-any-return]
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` as it reads back from JSON: tuples as lists."""
+    """Return `value` as it reads back from JSON: settings as dictionaries, tuples as lists."""
+    if dataclasses.is_dataclass(value):
+        later: frozenset[str] = getattr(value, "_later", frozenset())
+        fields = {field.name: (getattr(value, field.name), field.default) for field in dataclasses.fields(value)}
+        return {name: _plain(item) for name, (item, default) in fields.items() if name not in later or item != default}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -43,6 +43,10 @@ def create_optimizer(classifier: Classifier, settings: OptimizerSettings) -> tor
     Biases, normalisation layers and PReLU slopes (all with fewer than two dimensions) have no weight decay; the head's
     parameters are grouped by the head. Each group keeps its peak learning rate as `peak_lr`, for the schedule.
 
+    Defaults are torch's. TensorFlow's Adagrad, which I §4.1.1 uses at rate 0.1, starts its sums of squares at 0.1, torch's at 0:
+    without `initial_accumulator_value=0.1` the first step moves every weight by the whole rate. "RMSProp with decay of 0.9 and
+    ε = 1.0" (I §4.1.3) is `alpha=0.9, eps=1.0`; torch adds ε to the root of the mean square, TensorFlow under it.
+
     Raises:
         ValueError: an unknown optimiser or option, or one that the optimiser refuses.
     """

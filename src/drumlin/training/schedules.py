@@ -24,6 +24,10 @@ def _step(progress: float, settings: ScheduleSettings) -> float:
     return float(settings.factor**passed)
 
 
+def _exponential(progress: float, settings: ScheduleSettings) -> float:
+    return float(settings.factor ** math.floor(progress / settings.period))
+
+
 def _constant(progress: float, settings: ScheduleSettings) -> float:
     return 1.0
 
@@ -32,6 +36,7 @@ SCHEDULES: dict[str, Callable[[float, ScheduleSettings], float]] = {
     "one-cycle": _one_cycle,
     "cosine": _cosine,
     "step": _step,
+    "exponential": _exponential,
     "constant": _constant,
 }
 
@@ -39,7 +44,9 @@ SCHEDULES: dict[str, Callable[[float, ScheduleSettings], float]] = {
 def rate_factor(settings: ScheduleSettings, step: int, total: int) -> float:
     """Return the factor in [0, 1] on the learning rate for step `step` (from 0) of `total`.
 
-    The schedule is read in the middle of the step, so that no step is taken at rate 0.
+    The schedule is read in the middle of the step, so that no step is taken at rate 0. The exponential one falls in stairs:
+    "0.96 every 1000 steps" (I §4.1.1) of T steps is `factor=0.96, period=1000 / T`, "0.94 every two epochs" (I §4.1.2) of E
+    epochs is `factor=0.94, period=2 / E`.
 
     Raises:
         ValueError: an unknown schedule, or a step outside the training.
