@@ -11,14 +11,15 @@ from drumlin.results import read, select
 from drumlin.tasks.adversarial import ALL
 
 
-def test_the_models_are_those_of_mnist_heads_and_every_attack_has_the_same_budget():
+def test_the_models_are_those_of_mnist_heads_and_attacks_have_the_budget_of_their_names():
     own = mnist_beyond.experiment("cpu").variants
     others = {v.name: v for v in mnist_heads.experiment("cpu").variants}
     assert [v.name for v in own] == [f"{name}, 100-D" for name in mnist_beyond.ROWS]
     assert all(v.candidates == others[v.name].candidates for v in own)
     effort = mnist_beyond.EFFORTS["cpu"]
-    assert {attack.epsilon for attack in effort.attacks.values()} == {0.1}
-    assert effort.adapted == effort.attacks["pgd"], "adapted or not, the attack is the same"
+    budgets = {name: attack.epsilon for name, attack in effort.attacks.items()}
+    assert budgets == {"fgsm": 0.1, "bim": 0.1, "pgd": 0.1, "pgd-0.2": 0.2}
+    assert set(effort.adapted) <= effort.attacks.keys()
     assert effort.images == 500
 
 
@@ -39,10 +40,18 @@ def test_it_runs_and_every_detector_meets_everything(
     areas = select(records, task="detection", metric="auroc")
     met = {(r.detector, r.anomaly) for r in areas}
     detectors = set(DETECTORS) - {"mixture-density", "k-density-uncertainty"}
-    assert met == {(d, a) for d in detectors for a in ("noise", "fgsm", mnist_beyond.ADAPTED)}
+    adapted = "adapted pgd"
+    assert met == {(d, a) for d in detectors for a in ("noise", "fgsm", "pgd", adapted)}
     value = {(r.detector, r.anomaly): r.value for r in areas if (r.protocol or "").endswith((ALL, "all-test-samples"))}
-    assert sum(value[d, mnist_beyond.ADAPTED] for d in detectors) < sum(value[d, "fgsm"] for d in detectors)
+    assert sum(value[d, adapted] for d in detectors) < sum(value[d, "pgd"] for d in detectors)
     success = {r.anomaly: r.value for r in select(records, task="robustness", metric="success")}
-    assert success.keys() == {"fgsm", *(f"{mnist_beyond.ADAPTED} ({d})" for d in detectors)}
-    assert "AUROC, %" in capsys.readouterr().out
-    assert "(mnist-beyond.png)" in (tmp_path / "figures" / "mnist-beyond.md").read_text()
+    assert success.keys() == {"fgsm", "pgd"}
+    safe = {(r.detector, r.anomaly): r.value for r in select(records, task="safety", metric="right-or-refused")}
+    assert safe.keys() == {(d, a) for d in detectors for a in (None, "fgsm", "pgd", adapted)}
+    assert sum(safe[d, adapted] for d in detectors) <= sum(safe[d, "pgd"] for d in detectors)
+    shown = capsys.readouterr().out
+    assert "AUROC, %" in shown
+    assert "Right or refused, %, at 5% false alarms" in shown
+    page = (tmp_path / "figures" / "mnist-beyond.md").read_text()
+    assert "(mnist-beyond.png)" in page
+    assert "(mnist-beyond-safety.png)" in page

@@ -14,10 +14,12 @@ from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.scales import MNIST, Setting, candidates, setting
 from drumlin.recipes.tables import in_percent, row_of
 from drumlin.recipes.variants import Variant
-from drumlin.report.figures.areas import AreaFigure
+from drumlin.refusal import Conformal
+from drumlin.report.figures.cells import CellFigure
 from drumlin.results import Record, select, table
 from drumlin.results.record import Scale
-from drumlin.tasks.adversarial import ALL, adapted, adversarial_detection
+from drumlin.tasks.adversarial import ALL, adapted, adversarial_detection, safety
+from drumlin.tasks.adversarial import TASK as SAFETY
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
 from drumlin.tasks.detection import Known, anomalous_sets, detection, fit_detectors, request_to_fit
@@ -26,34 +28,41 @@ from drumlin.tasks.shown import features_of
 
 ABOUT = "MNIST: every detector against unknown images, attacks, and an attack adapted to that very detector"
 ROWS = ("softmax", "center", "gm", "lgm")
-ADAPTED = "adapted pgd"
+ADAPTED = "adapted "
+"""Before the name of an attack that also keeps the score of a detector low."""
+FALSE_ALARM = 0.05
+"""Of the refusal by each detector, calibrated on held-out images."""
 GIVEN = ("head", "hidden", "anomalies")
 """All but draws, for which the networks would need dropout."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Effort:
-    """What a scale decides: unknown images, attacks, the one that is adapted, and the number of images that are attacked."""
+    """What a scale decides: unknown images, attacks, those that are adapted, too, and the number of images that are attacked."""
 
     unknown: tuple[str, ...]
     attacks: dict[str, AdaptiveAttack]
-    adapted: AdaptiveAttack
+    adapted: tuple[str, ...]
     images: int
 
 
-_PGD = PGD(epsilon=0.1, steps=20)
 _FULL = Effort(
     ("fashion-mnist", "omniglot", "textures", "noise"),
-    {"fgsm": FGSM(epsilon=0.1), "bim": BIM(epsilon=0.1), "pgd": _PGD},
-    _PGD,
+    {
+        "fgsm": FGSM(epsilon=0.1),
+        "bim": BIM(epsilon=0.1),
+        "pgd": PGD(epsilon=0.1, steps=20),
+        "pgd-0.2": PGD(epsilon=0.2, steps=20),
+    },
+    ("pgd", "pgd-0.2"),
     500,
 )
 EFFORTS: dict[str, Effort] = {
     "cpu": _FULL,
     "paper": dataclasses.replace(_FULL, images=10_000),
-    "smoke": Effort(("noise",), {"fgsm": FGSM(epsilon=0.1)}, PGD(epsilon=0.1, steps=2), 30),
+    "smoke": Effort(("noise",), {"fgsm": FGSM(epsilon=0.1), "pgd": PGD(epsilon=0.1, steps=2)}, ("pgd",), 30),
 }
-"""Scale → what is done; every attack has the same budget, 0.1 a pixel."""
+"""Scale → what is done; an attack may change a pixel by 0.1, if its name does not say 0.2."""
 
 
 def experiment(scale: Scale) -> Experiment:
@@ -86,19 +95,26 @@ def _measure(subject: Subject, effort: Effort) -> Iterator[TaskResult]:
     }
     for name, found in attacked.items():
         yield robustness(subject, found, name, limit=effort.images)
-    yield adversarial_detection(subject, attacked, detectors)
+    held_out = subject.features(run.holdout_images(), request)
     for name, detector in detectors.items():
-        found = adapted(subject, effort.adapted, detector, limit=effort.images, request=request)
-        yield adversarial_detection(subject, {ADAPTED: found}, {name: detector})
-        yield robustness(subject, found, f"{ADAPTED} ({name})", limit=effort.images)
+        own = {
+            f"{ADAPTED}{attack}": adapted(
+                subject, effort.attacks[attack], detector, limit=effort.images, request=request
+            )
+            for attack in effort.adapted
+        }
+        met = attacked | own
+        yield adversarial_detection(subject, met, {name: detector})
+        yield safety(subject, met, detector, Conformal(detector.score(held_out), FALSE_ALARM))
 
 
 def show(records: Sequence[Record]) -> str:
-    """Return AUROCs in percent, a row a model and detector, and the share of attacks that succeed."""
-    success = [row_of(in_percent(r)) for r in select(records, task="robustness", metric="success")]
-    plain = [r for r in success if not (r.anomaly or "").startswith(ADAPTED)]
+    """Return AUROCs in percent, a row a model and detector; the share that is right or refused; and that of attacks that succeed."""
     areas = table(_areas(records), rows=["protocol", "detector"], columns=["anomaly"])
-    return "\n\n".join(["AUROC, %", areas, "Success, %", table(plain, rows=["protocol"], columns=["anomaly"])])
+    safe = table(_safe(records), rows=["protocol", "detector"], columns=["anomaly"])
+    success = [row_of(in_percent(r)) for r in select(records, task="robustness", metric="success")]
+    parts = ["AUROC, %", areas, f"Right or refused, %, at {FALSE_ALARM:.0%} false alarms", safe, "Success, %"]
+    return "\n\n".join([*parts, table(success, rows=["protocol"], columns=["anomaly"])])
 
 
 def _areas(records: Sequence[Record]) -> list[Record]:
@@ -108,18 +124,33 @@ def _areas(records: Sequence[Record]) -> list[Record]:
     return [row_of(in_percent(r)) for r in chosen]
 
 
+def _safe(records: Sequence[Record]) -> list[Record]:
+    """Return shares of attacked images that do no harm, in percent."""
+    found = select(records, task=SAFETY, metric="right-or-refused")
+    return [row_of(in_percent(r)) for r in found if r.anomaly is not None]
+
+
 def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
-    """Draw all areas as one picture into the folder `figures`, with a page that shows it; return the files."""
+    """Draw all areas as one picture into the folder `figures`, and what refusal saves as another; return the files, with a page."""
     records = [record for variant in ledger.experiment.variants for record in ledger.measurements(variant)]
-    cells = {
-        ((r.protocol or "").partition(",")[0], r.detector or "", r.anomaly or ""): r.value for r in _areas(records)
-    }
-    figure = AreaFigure(
-        "mnist-beyond",
-        cells,
-        "AUROC in percent of every detector (rows) on four models against unknown images, and attacks with a budget of 0.1 a pixel "
-        f"(columns); {ADAPTED} also keeps that very detector's score low. 50 is guessing; below it attacked images look more normal "
-        "than untouched ones. LID is fitted to FGSM.",
-    )
+    drawn = [
+        CellFigure("mnist-beyond", _cells(_areas(records)), "AUROC", _AREAS),
+        CellFigure("mnist-beyond-safety", _cells(_safe(records)), "Share that is right or refused", _SAFE),
+    ]
     preface = "One model each; normal images are the test images, for attacks the same ones untouched."
-    return write_figures_page("Every detector against everything", preface, [figure], ledger, figures)
+    return write_figures_page("Every detector against everything", preface, drawn, ledger, figures)
+
+
+_AREAS = (
+    "AUROC in percent of every detector (rows) on four models against unknown images, and attacks (columns) that may change a pixel "
+    "by 0.1, or by 0.2 where the name says so; an adapted one also keeps that very detector's score low. 50 is guessing; below it "
+    "attacked images look more normal than untouched ones, also those that have not changed their class. LID is fitted to FGSM."
+)
+_SAFE = (
+    f"Share of attacked images in percent that do no harm: classified right, or refused at {FALSE_ALARM:.0%} false alarms by the "
+    "detector (rows). The attacker's share is what is missing to 100."
+)
+
+
+def _cells(records: Sequence[Record]) -> dict[tuple[str, str, str], float | None]:
+    return {((r.protocol or "").partition(",")[0], r.detector or "", r.anomaly or ""): r.value for r in records}

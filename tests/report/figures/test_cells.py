@@ -1,6 +1,6 @@
 from matplotlib.figure import Figure as Canvas
 
-from drumlin.report.figures.areas import AreaFigure
+from drumlin.report.figures.cells import CellFigure
 from drumlin.report.files import write_figure
 
 CELLS = {
@@ -13,7 +13,7 @@ CELLS = {
 
 
 def test_blocks_rows_and_columns_come_as_they_are_first_named_and_what_is_missing_is_a_dash(tmp_path) -> None:
-    figure = AreaFigure("areas", CELLS, "caption")
+    figure = CellFigure("cells", CELLS, "AUROC", "caption")
     assert (figure.models, figure.detectors, figure.anomalies) == (["gm", "softmax"], ["msp", "vim"], ["noise", "pgd"])
     canvas = Canvas()
     figure.save_to(canvas)
@@ -24,4 +24,4 @@ def test_blocks_rows_and_columns_come_as_they_are_first_named_and_what_is_missin
     assert [label.get_text() for label in right.get_xticklabels()] == ["noise", "pgd"]
     assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 100)
     assert {path.suffix for path in write_figure(figure, tmp_path)} == {".png", ".svg"}
-    assert "gm, softmax" in figure.alt
+    assert figure.alt.startswith("AUROC of 2 detectors on gm, softmax")

@@ -1,4 +1,4 @@
-"""AUROCs of many detectors on many kinds of anomalies, a block a model."""
+"""A percentage of many detectors on many kinds of anomalies, a block a model."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ _CELL, _MARGIN = 0.5, 1.9
 
 
 @dataclass(frozen=True, eq=False)
-class AreaFigure:
-    """A cell a number, coloured from 0 (anomalies look more normal) over 50 (guessing) to 100 (told apart).
+class CellFigure:
+    """A cell a number, coloured from 0 over 50 to 100, which is best.
 
     Attributes:
         name: of the files.
-        cells: (model, detector, anomaly) → AUROC in percent, None where there is none; blocks, rows and columns come in the order
+        cells: (model, detector, anomaly) → percentage, None where there is none; blocks, rows and columns come in the order
             in which they are first named.
+        what: what the numbers are, e.g. "AUROC".
         caption: what is to be seen.
     """
 
     name: str
     cells: Mapping[tuple[str, str, str], float | None]
+    what: str
     caption: str
 
     @property
@@ -61,9 +63,7 @@ class AreaFigure:
     @property
     def alt(self) -> str:
         """What it shows, in words."""
-        return (
-            f"AUROC of {len(self.detectors)} detectors on {', '.join(self.models)} against {', '.join(self.anomalies)}."
-        )
+        return f"{self.what} of {len(self.detectors)} detectors on {', '.join(self.models)} against {', '.join(self.anomalies)}."
 
     def save_to(self, canvas: Canvas) -> None:
         """Draw onto an empty matplotlib figure."""
