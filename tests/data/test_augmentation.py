@@ -9,6 +9,9 @@ from drumlin.data import augment
 from drumlin.data.augmentation import Draws, draw, vary
 from drumlin.settings.data import AugmentSettings
 
+FLIPS = [0, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+SHIFTS = [-1, -1, -1, 2, 1, -1, -1, 1, 2, 1, -1, 2, -1, 2, 2, -1, 2, 2, 2, -2]
+
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -21,7 +24,7 @@ def batch(n: int = 64, c: int = 3, h: int = 6, w: int = 9) -> Tensor:
 def one_by_one(images: Tensor, settings: AugmentSettings, draws: Draws) -> Tensor:
     """The slow way: pad, crop, mirror, cut each image."""
     mode, s = {"zero": "constant", "reflect": "reflect"}[settings.pad], settings.shift
-    h, w = images.shape[2:]
+    h, w = (side - settings.crop for side in images.shape[2:])
     results = []
     for i, image in enumerate(images):
         padded = F.pad(image[None].double(), (s, s, s, s), mode=mode)[0]
@@ -50,6 +53,10 @@ def one_by_one(images: Tensor, settings: AugmentSettings, draws: Draws) -> Tenso
         AugmentSettings(cutout=4),
         AugmentSettings(flip=True, shift=3, cutout=2),
         AugmentSettings(flip=True, shift=3, pad="reflect", cutout=5),
+        AugmentSettings(crop=2),
+        AugmentSettings(flip=True, crop=5),
+        AugmentSettings(flip=True, crop=1, shift=3, cutout=2),
+        AugmentSettings(crop=3, shift=5, pad="reflect", cutout=3),
     ],
 )
 def test_against_one_image_at_a_time(settings: AugmentSettings, dtype: torch.dtype) -> None:
@@ -98,17 +105,58 @@ def test_draws_are_uniform() -> None:
     assert (joint - 1 / 25).abs().max() < 0.01
 
 
+def test_crops_are_uniform_and_alone_leave_no_border() -> None:
+    settings = AugmentSettings(crop=2)
+    draws = draw(settings, 30_000, (3, 5), generator())
+    assert draws.shift is not None
+    places = (draws.shift[:, 0] * 3 + draws.shift[:, 1]).bincount() / 30_000
+    assert len(places) == 9
+    assert (places - 1 / 9).abs().max() < 0.01
+    result = augment(batch(), settings, generator())
+    assert result.shape == (64, 3, 4, 7)
+    assert result.min() > 0
+
+
+def test_new_variations_leave_old_draws_as_they_were() -> None:
+    old = draw(AugmentSettings(flip=True, shift=2, cutout=3), 10, (6, 9), generator())
+    new = draw(AugmentSettings(flip=True, shift=2, cutout=3, brightness=0.5), 10, (6, 9), generator())
+    assert old.flip is not None
+    assert old.shift is not None
+    assert old.hole is not None
+    assert new.flip is not None
+    assert torch.equal(old.flip, new.flip)
+    # drawn with these settings before crops and colours were
+    assert old.flip.int().tolist() == FLIPS
+    assert old.shift.flatten().tolist() == SHIFTS
+
+
+def test_which_are_mirrored_can_be_given() -> None:
+    images, mirrored = batch(3), torch.tensor([True, False, True])
+    settings = AugmentSettings(flip=True, flip_alternating=True)
+    source = generator()
+    before = source.get_state()
+    result = vary(images, settings, draw(settings, 3, (6, 9), source, mirrored=mirrored))
+    assert torch.equal(source.get_state(), before)
+    assert torch.equal(result, torch.stack([images[0].flip(2), images[1], images[2].flip(2)]))
+    assert torch.equal(augment(images, settings, generator()), augment(images, AugmentSettings(flip=True), generator()))
+
+
 def test_images_are_varied_each_for_itself() -> None:
     images = batch(1).expand(64, 3, 6, 9)
     assert len(augment(images, AugmentSettings(flip=True, shift=3), generator()).unique(dim=0)) > 30
 
 
 def test_parts_are_what_the_whole_would_be() -> None:
-    settings = AugmentSettings(flip=True, shift=2, cutout=3)
+    settings = AugmentSettings(flip=True, crop=1, shift=2, cutout=3, contrast=0.5, hue=0.3)
     images = batch(10)
     draws = draw(settings, 10, (6, 9), generator())
     parts = [vary(images[i:j], settings, draws.part(i, j)) for i, j in ((0, 3), (3, 10))]
     assert torch.equal(torch.cat(parts), vary(images, settings, draws))
+
+
+def test_a_crop_leaves_a_pixel() -> None:
+    with pytest.raises(ValueError, match=r"augment.crop is 6; it must be below the side of the images cut, 6"):
+        augment(batch(), AugmentSettings(crop=6), generator())
 
 
 def test_reflection_reaches_no_further_than_the_image() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from drumlin.data.folders import scan
 from drumlin.settings.data import AugmentSettings
 
 PLAIN = AugmentSettings()
-VARIED = AugmentSettings(flip=True, shift=1, cutout=2)
+VARIED = AugmentSettings(flip=True, flip_alternating=True, crop=1, shift=1, cutout=2, brightness=0.2)
 
 
 def epoch(images: AnyImages, batch_size: int = 6, **options: object) -> list[tuple[Tensor, Tensor]]:
@@ -51,6 +52,43 @@ def test_seed_and_epoch_alone_decide(numbered: Images) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     orders = [order(epoch(numbered, generator_seed=s, epoch=e)) for s in range(3) for e in range(3)]
     assert len(set(map(tuple, orders))) == 9
+
+
+def gradient(images: Images) -> Images:
+    """Return `numbered` with 100 added in the first column: mirrored, it is in the last."""
+    pixels = images.pixels.clone()
+    pixels[..., 0] += 100
+    return replace(images, pixels=pixels)
+
+
+def mirrored(batches: list[tuple[Tensor, Tensor]]) -> dict[int, bool]:
+    """Return image -> whether it was mirrored."""
+    return {
+        round(255 * x[0, 0, 1].item()): x[0, 0, 3].item() > x[0, 0, 0].item() for batch, _ in batches for x in batch
+    }
+
+
+def test_alternating_flips_take_turns(numbered: Images) -> None:
+    augment = AugmentSettings(flip=True, flip_alternating=True)
+    epochs = [mirrored(epoch(gradient(numbered), 5, augment=augment, epoch=e)) for e in range(4)]
+    assert all(len(each) == 20 for each in epochs)
+    assert 4 <= sum(epochs[0].values()) <= 16
+    assert epochs[1] == {image: not turned for image, turned in epochs[0].items()}
+    assert epochs[2:] == epochs[:2]
+    assert mirrored(epoch(gradient(numbered), 5, augment=augment, generator_seed=1)) != epochs[0]
+
+
+def test_flips_by_chance_take_no_turns(numbered: Images) -> None:
+    first, second = (
+        mirrored(epoch(gradient(numbered), 5, augment=AugmentSettings(flip=True), epoch=e)) for e in (0, 1)
+    )
+    assert 0 < sum(first[image] == second[image] for image in first) < 20
+
+
+def test_windows_are_smaller_than_the_images(numbered: Images) -> None:
+    assert epoch(numbered, augment=AugmentSettings(crop=1))[0][0].shape == (6, 1, 3, 3)
+    with pytest.raises(ValueError, match=r"augment\.crop is 4"):
+        epoch(numbered, augment=AugmentSettings(crop=4))
 
 
 @pytest.mark.parametrize("world", [2, 3])

@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
+from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import AUGMENT_DEFAULTS, AugmentSettings, DataSettings, default_augment
+from drumlin.settings.heads import head_settings
+from drumlin.settings.run import RunSettings
 
 
 def test_it_needs_no_torch() -> None:
@@ -30,6 +33,13 @@ def test_defaults_go_by_the_name_before_the_colon() -> None:
         ({"shift": -1}, "augment.shift is -1"),
         ({"cutout": -2}, "augment.cutout is -2"),
         ({"pad": "mirror"}, "augment.pad is 'mirror'"),
+        ({"crop": -1}, "augment.crop is -1"),
+        ({"brightness": -0.1}, "augment.brightness is -0.1"),
+        ({"contrast": float("inf")}, "augment.contrast is inf"),
+        ({"saturation": float("nan")}, "augment.saturation is nan"),
+        ({"hue": 0.6}, "augment.hue is 0.6; it is a part of the colour circle, 0 to 0.5"),
+        ({"hue": float("nan")}, "augment.hue is nan"),
+        ({"flip_alternating": True}, "augment.flip_alternating says how to mirror, and augment.flip is off"),
     ],
 )
 def test_impossible_augmentation_is_refused(settings: dict[str, object], message: str) -> None:
@@ -49,3 +59,19 @@ def test_impossible_augmentation_is_refused(settings: dict[str, object], message
 def test_impossible_data_settings_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DataSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_fields_that_came_later_leave_recorded_runs_their_identity() -> None:
+    def run(**augment: object) -> RunSettings:
+        settings = AugmentSettings(flip=True, shift=4, **augment)  # type: ignore[arg-type]
+        data = DataSettings(name="cifar10", augment=settings)
+        return RunSettings(data=data, head=head_settings("gm"), backbone=backbone_settings("fast-28"))
+
+    # computed before there was any
+    assert run().identity == "6291ec64b17ff22f"
+    assert run().to_json()["data"]["augment"] == {"flip": True, "shift": 4, "pad": "zero", "cutout": 0}
+    changes = {"flip_alternating": True, "crop": 2, "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
+    assert changes.keys() == AugmentSettings._later
+    for name, value in changes.items():
+        assert run(**{name: value}).to_json()["data"]["augment"][name] == value
+    assert len({run(**{name: value}).identity for name, value in changes.items()} | {run().identity}) == 7

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from drumlin.data import load
 from drumlin.features import FeatureSet
 from drumlin.results import Record
 from drumlin.tasks import Subject
@@ -53,6 +54,50 @@ def test_top_five_by_hand(subject: Make, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_probability_of_0_has_a_finite_log_loss(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, torch.tensor([[0.0, -2000.0]]), torch.tensor([1]))  # exp(-2000) is 0 in float64
     assert values(classification(subject("gm")).records)["nll"].value == pytest.approx(2000)
+
+
+def test_ten_windows_one_image_at_a_time(subject: Make) -> None:
+    softmax = subject("softmax")
+    run = softmax.run
+    assert run.settings.data.image_size is None
+    classifier = run.classifier.eval()
+    images = load(run.settings.data.name, "test", image_size=11)
+    expected = []
+    with torch.no_grad():
+        for x, _ in images.batches(1):
+            corners = [(0, 0), (0, 3), (3, 0), (3, 3), (1, 1)]
+            views = [x[:, :, top : top + 8, left : left + 8] for top, left in corners]
+            expected.append(sum(classifier(view).softmax(1) for v in views for view in (v, v.flip(3))) / 10)
+    mean = torch.cat(expected)
+    result = classification(softmax, crops=10, margin=3)
+    records = values(result.records)
+    assert records["error"].value == pytest.approx(float((mean.argmax(1) != images.labels).float().mean()))
+    nll = torch.nn.functional.nll_loss(mean.double().log(), images.labels)
+    assert records["nll"].value == pytest.approx(float(nll), rel=1e-4)
+    assert {record.protocol for record in result.records} == {"10-crop of 11x11"}
+    assert records["top5-error"].n == len(images)
+    assert result.arrays == {}
+
+
+def test_one_window_of_larger_images(subject: Make) -> None:
+    softmax = subject("softmax")
+    whole, centre = classification(softmax), classification(softmax, margin=2)
+    assert {record.protocol for record in centre.records} == {"1-crop of 10x10"}
+    assert {record.protocol for record in whole.records} == {None}
+    assert values(centre.records)["nll"].value != values(whole.records)["nll"].value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"crops": 10}, "ten windows of 8x8 need images larger than that.*give a margin above 0"),
+        ({"crops": 5, "margin": 2}, "crops is 5; it is 1"),
+        ({"margin": -1}, "margin is -1; it is a number of pixels, at least 0"),
+    ],
+)
+def test_impossible_windows(subject: Make, change: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        classification(subject("softmax"), **change)
 
 
 def test_a_trained_run(subject: Make) -> None:

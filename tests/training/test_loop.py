@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from drumlin._tensors import read_tensors, write_tensors
+from drumlin.data import train_batches
 from drumlin.model import Classifier
 from drumlin.settings.backbones import backbone_settings
+from drumlin.settings.data import AugmentSettings
 from drumlin.settings.heads import HeadSettings
 from drumlin.settings.run import RunSettings
 from drumlin.training import Run, TrainingError, read_config, train
@@ -384,3 +386,26 @@ def test_without_holdout_there_is_none(small: Small, tmp_path: Path) -> None:
     assert log(tmp_path / "run")[0]["holdout_error"] is None
     with pytest.raises(ValueError, match=r"held no samples out \(--holdout 0\)"):
         Run(tmp_path / "run").holdout_images()
+
+
+@pytest.mark.slow
+def test_windows_are_cut_out_of_larger_images(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spied(images: Any, *arguments: Any, **options: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for x, y in train_batches(images, *arguments, **options):
+            seen.append((images.size, tuple(x.shape[2:])))
+            yield x, y
+
+    monkeypatch.setattr("drumlin.training.loop.train_batches", spied)
+    augment = AugmentSettings(flip=True, flip_alternating=True, crop=3)
+    classifier = train(small(data_fields={"augment": augment}), tmp_path / "run")
+    assert set(seen) == {((11, 11), (8, 8))}
+    assert classifier.inputs.size == (8, 8)
+    run = Run(tmp_path / "run")
+    assert run.holdout_images().size == run.train_images().size == (8, 8)
+    assert run.settings.data.augment == augment
+    with torch.no_grad():
+        held_out = run.holdout_images()
+        wrong = (classifier(held_out.float()).argmax(1) != held_out.labels).float().mean().item()
+    assert log(tmp_path / "run")[-1]["holdout_error"] == pytest.approx(wrong)

@@ -28,12 +28,12 @@ def train_batches(
 ) -> Iterator[tuple[Float[Tensor, "b c h w"], Int64[Tensor, " b"]]]:
     """Yield one epoch of (images in 0..1, labels), shuffled and augmented.
 
-    Everything random comes from one generator that (`generator_seed`, `epoch`) alone seed; the global random state is
+    Everything random comes from generators that (`generator_seed`, `epoch`) alone seed; the global random state is
     neither used nor changed. So an epoch that is begun anew is the same, and each of several processes draws the whole
     batch's order and augmentation and takes its part: their parts, in the order of ranks, are what one process would see.
 
     Args:
-        images: the training set, without the hold-out.
+        images: the training set, without the hold-out; larger than what is yielded by `augment.crop` along each axis.
         batch_size: samples a step, over all processes. A smaller set is one batch.
         augment: how images are varied; `AugmentSettings()` for not at all.
         generator_seed: the run's seed.
@@ -69,21 +69,40 @@ def train_batches(
             f"a last batch of {sizes[-1]} of the {n} samples cannot be shared evenly by {world} processes; "
             "drop it (drop_last) if it is not the only one, or use fewer processes"
         )
-    return _epoch(images, sizes, augment, _generator(generator_seed, epoch), rank, world)
+    mirrored = _mirrored(n, generator_seed, epoch) if augment.flip_alternating else None
+    return _epoch(images, sizes, augment, _generator(f"epoch {generator_seed} {epoch}"), mirrored, rank, world)
 
 
 def _epoch(
-    images: AnyImages, sizes: list[int], augment: AugmentSettings, generator: torch.Generator, rank: int, world: int
+    images: AnyImages,
+    sizes: list[int],
+    augment: AugmentSettings,
+    generator: torch.Generator,
+    mirrored: Tensor | None,
+    rank: int,
+    world: int,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     order = torch.randperm(len(images), generator=generator)[: sum(sizes)]
     parts = [(rank * size // world, (rank + 1) * size // world) for size in sizes]
-    shares = [batch[start:stop] for batch, (start, stop) in zip(torch.split(order, sizes), parts, strict=True)]
-    for size, part, (pixels, labels) in zip(sizes, parts, images.stream(shares), strict=True):
-        draws = draw(augment, size, images.size, generator).part(*part)
+    wholes = torch.split(order, sizes)
+    shares = [batch[start:stop] for batch, (start, stop) in zip(wholes, parts, strict=True)]
+    for whole, part, (pixels, labels) in zip(wholes, parts, images.stream(shares), strict=True):
+        flip = None if mirrored is None else mirrored[whole]
+        draws = draw(augment, len(whole), images.size, generator, mirrored=flip).part(*part)
         yield unit_range(vary(pixels, augment, draws)), labels
 
 
-def _generator(seed: int, epoch: int) -> torch.Generator:
-    """Return a generator for an epoch; hashed, so that neighbouring seeds and epochs share nothing (seed + epoch would)."""
-    digest = hashlib.sha256(f"drumlin epoch {seed} {epoch}".encode()).digest()
+def _mirrored(n: int, seed: int, epoch: int) -> Tensor:
+    """Return which of n images an epoch mirrors when flips alternate: half of them, drawn once, or the other half.
+
+    Source: Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024 (arXiv 2404.00498), section 3.6; there the half is
+    told by a hash of the image's number.
+    """
+    first = torch.randint(0, 2, (n,), generator=_generator(f"flip {seed}")).bool()
+    return first ^ (epoch % 2 == 1)
+
+
+def _generator(what: str) -> torch.Generator:
+    """Return a generator for what is drawn; hashed, so that neighbouring seeds and epochs share nothing (seed + epoch would)."""
+    digest = hashlib.sha256(f"drumlin {what}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -1,8 +1,8 @@
-"""The data sets known by name: what they are, and how torchvision's files of each are read."""
+"""The data sets known by name: what they are, and how the files of each are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +14,11 @@ from torch import Tensor
 from drumlin.data.adaptation import resize
 from drumlin.data.decoding import decode
 from drumlin.data.folders import Tree
+from drumlin.data.imagenet import BY_HAND as IMAGENET
+from drumlin.data.imagenet import read_ilsvrc_200, read_imagenet
+from drumlin.data.lfw import BY_HAND as LFW
+from drumlin.data.lfw import PLACES, groups, read_lfw
+from drumlin.data.partition import split_tree
 from drumlin.data.splits import holdout_split
 
 Content: TypeAlias = tuple[Tensor, Tensor, tuple[str, ...]] | Tree
@@ -26,8 +31,8 @@ _DIGITS = tuple("0123456789")
 class Entry:
     """A data set known by name."""
 
-    num_classes: int
-    """Number of classes."""
+    num_classes: int | None
+    """Number of classes; None where it depends on which images one has."""
 
     size: tuple[int, int] | None
     """Height and width in pixels; None where images differ."""
@@ -47,11 +52,18 @@ class Entry:
     class_names: tuple[str, ...] = ()
     """Classes in the order of their labels, where drumlin must know them to read image folders."""
 
-    marker: str = ""
-    """What torchvision's download leaves under the root; {split} stands for the split. Empty: needs no file."""
+    markers: tuple[str, ...] = ()
+    """What is under the root where the set's own files are, any of these; {split} stands for train or test, {part} for train
+    or val. None: needs no file."""
+
+    by_hand: str = ""
+    """How to get it, where drumlin cannot download it."""
+
+    groups: Callable[[Path], Mapping[str, tuple[str, ...]]] | None = None
+    """(root) -> name of a group of classes -> its classes, for NAME:GROUP."""
 
     read: Callable[[Path, str, bool], Content]
-    """(root, split, download) -> content of torchvision's files; raises what torchvision raises."""
+    """(root, split, download) -> content of the set's own files; raises what torchvision raises, and with `by_hand` ValueError."""
 
 
 def _torchvision(name: str) -> Any:
@@ -115,9 +127,23 @@ def _textures(root: Path, split: str, download: bool) -> Content:
     return Tree(base=base, names=names, labels=torch.tensor(labels), class_names=tuple(files.classes))
 
 
+def _casia(root: Path, split: str, download: bool) -> Content:
+    return split_tree(
+        root / "casia-webface", split, 1 / 3
+    )  # I section 4.1.3: two thirds of each person's images for training
+
+
+def _frgc(root: Path, split: str, download: bool) -> Content:
+    return split_tree(root / "frgc", "all", 0.5)  # I table 5 clusters it whole
+
+
 _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 _KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+_FACES = (
+    "ask {0} for it, align its faces (`drumlin datasets --align`), and put them under the data root as {1}/PERSON/*.jpg"
+)
 
 CATALOGUE: dict[str, Entry] = {
     "digits": Entry(
@@ -126,35 +152,55 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "mnist": Entry(
         num_classes=10, size=(28, 28), channels=1, source="LeCun et al. 1998", licence="CC BY-SA 3.0",
-        class_names=_DIGITS, marker="MNIST/raw", read=_idx("MNIST", _DIGITS),
+        class_names=_DIGITS, markers=("MNIST/raw",), read=_idx("MNIST", _DIGITS),
     ),
     "fashion-mnist": Entry(
         num_classes=10, size=(28, 28), channels=1, source="Xiao et al. 2017", licence="MIT",
-        class_names=_FASHION, marker="FashionMNIST/raw", read=_idx("FashionMNIST", _FASHION),
+        class_names=_FASHION, markers=("FashionMNIST/raw",), read=_idx("FashionMNIST", _FASHION),
     ),
     "kmnist": Entry(
         num_classes=10, size=(28, 28), channels=1, source="Clanuwat et al. 2018", licence="CC BY-SA 4.0",
-        class_names=_KANA, marker="KMNIST/raw", read=_idx("KMNIST", _KANA),
+        class_names=_KANA, markers=("KMNIST/raw",), read=_idx("KMNIST", _KANA),
     ),
     "cifar10": Entry(
         num_classes=10, size=(32, 32), channels=3, source="Krizhevsky 2009", licence="none stated",
-        class_names=_CIFAR10, marker="cifar-10-batches-py", read=_cifar("CIFAR10"),
+        class_names=_CIFAR10, markers=("cifar-10-batches-py",), read=_cifar("CIFAR10"),
     ),
     "cifar100": Entry(
         num_classes=100, size=(32, 32), channels=3, source="Krizhevsky 2009", licence="none stated",
-        marker="cifar-100-python", read=_cifar("CIFAR100"),
+        markers=("cifar-100-python",), read=_cifar("CIFAR100"),
     ),
     "svhn": Entry(
         num_classes=10, size=(32, 32), channels=3, source="Netzer et al. 2011", licence="non-commercial use",
-        class_names=_DIGITS, marker="{split}_32x32.mat", read=_svhn,
+        class_names=_DIGITS, markers=("{split}_32x32.mat",), read=_svhn,
     ),
     "omniglot": Entry(
         num_classes=659, size=(28, 28), channels=1, source="Lake et al. 2015, evaluation alphabets", licence="MIT",
-        splits=("test",), marker="omniglot-py/images_evaluation", read=_omniglot,
+        splits=("test",), markers=("omniglot-py/images_evaluation",), read=_omniglot,
     ),
     "textures": Entry(
         num_classes=47, size=None, channels=3, source="Cimpoi et al. 2014 (DTD)", licence="research use",
-        splits=("test",), marker="dtd/dtd", read=_textures,
+        splits=("test",), markers=("dtd/dtd",), read=_textures,
+    ),
+    "imagenet": Entry(
+        num_classes=1000, size=None, channels=3, source="Russakovsky et al. 2015 (ILSVRC 2012)", licence="research use",
+        markers=("imagenet/{part}",), by_hand=IMAGENET, read=read_imagenet,
+    ),
+    "ilsvrc-200": Entry(
+        num_classes=200, size=None, channels=3, source="every fifth class of ILSVRC 2012", licence="research use",
+        markers=("imagenet/{part}",), by_hand=IMAGENET, read=read_ilsvrc_200,
+    ),
+    "casia-webface": Entry(
+        num_classes=10575, size=None, channels=3, source="Yi et al. 2014", licence="research use",
+        markers=("casia-webface",), by_hand=_FACES.format("its authors (Institute of Automation, CAS)", "casia-webface"), read=_casia,
+    ),
+    "frgc": Entry(
+        num_classes=None, size=None, channels=3, source="Phillips et al. 2005", licence="research use",
+        splits=("test",), markers=("frgc",), by_hand=_FACES.format("the University of Notre Dame", "frgc"), read=_frgc,
+    ),
+    "lfw": Entry(
+        num_classes=1680, size=None, channels=3, source="Huang et al. 2007, people of two images or more",
+        licence="research use", markers=PLACES, by_hand=LFW, groups=groups, read=read_lfw,
     ),
 }  # fmt: skip
 """Name -> data set."""

@@ -126,10 +126,7 @@ def _decode(paths: Sequence[Path], channels: int | None, size: Size, threads: in
         for i in range(start, min(start + _CHUNK, len(paths))):
             image = load_image(paths[i], channels=channels, image_size=size)
             if image.shape[1:] != first.shape[1:]:
-                raise ValueError(
-                    f"image {paths[i]} is {image.shape[2]}x{image.shape[1]} pixels but {paths[0]} is "
-                    f"{first.shape[2]}x{first.shape[1]}; give one size for all with --image-size (image_size)"
-                )
+                raise different_sizes(paths[i], image.shape[1:], paths[0], first.shape[1:])
             if len(image) > len(first):
                 raise _ColourFound
             out[i] = convert_channels(image[None], len(first))[0]
@@ -146,6 +143,14 @@ def _decode(paths: Sequence[Path], channels: int | None, size: Size, threads: in
     finally:
         pool.shutdown(cancel_futures=True)  # after an error the rest need not be decoded
     return out
+
+
+def different_sizes(path: Path, size: Sequence[int], other: Path, its_size: Sequence[int]) -> ValueError:
+    """Return the error for two images of different (height, width) where one size for all was not given."""
+    return ValueError(
+        f"image {path} is {size[1]}x{size[0]} pixels but {other} is {its_size[1]}x{its_size[0]}; "
+        "give one size for all with --image-size (image_size)"
+    )
 
 
 def usable_cpus() -> int:

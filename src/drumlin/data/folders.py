@@ -35,6 +35,9 @@ class Tree:
     class_names: tuple[str, ...]
     """One name a class."""
 
+    note: str = ""
+    """How it came about where that is not plain, as for a split that drumlin made itself."""
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -62,6 +65,13 @@ class Tree:
     def subset(self, indices: Int64[Tensor, " m"]) -> Tree:
         """Return the files `indices`, in that order; classes keep their numbers and names."""
         return replace(self, names=tuple(self.names[i] for i in indices.tolist()), labels=self.labels[indices])
+
+    def of_classes(self, classes: Sequence[int]) -> Tree:
+        """Return the files of `classes` alone, renumbered in that order."""
+        number = torch.full((len(self.class_names),), -1)
+        number[torch.tensor(classes)] = torch.arange(len(classes))
+        chosen = self.subset((number[self.labels] >= 0).nonzero()[:, 0])
+        return replace(chosen, labels=number[chosen.labels], class_names=tuple(self.class_names[i] for i in classes))
 
 
 def split_folders(path: Path) -> dict[str, Path]:
@@ -152,7 +162,11 @@ def scan_unlabelled(path: Path) -> Tree:
     if not names:
         raise ValueError(f"folder {path} holds no images (by extension: {', '.join(sorted(EXTENSIONS))})")
     return Tree(
-        base=path, names=tuple(names), labels=torch.zeros(len(names), dtype=torch.int64), class_names=(UNKNOWN,)
+        base=path,
+        names=tuple(names),
+        labels=torch.zeros(len(names), dtype=torch.int64),
+        class_names=(UNKNOWN,),
+        note="images without classes",
     )
 
 

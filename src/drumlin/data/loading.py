@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from drumlin._io import unknown
 from drumlin.data.adaptation import Size, check_channels, target_size
-from drumlin.data.folders import Tree, concatenate, is_flat, scan, scan_splits, scan_unlabelled, split_folders
 from drumlin.data.named import load_named
 from drumlin.data.opening import AnyImages, open_tree
+from drumlin.data.partition import split_tree
 from drumlin.data.roots import data_root
 from drumlin.data.specs import parse_spec
-from drumlin.data.splits import holdout_split
 
 SPLITS = ("train", "test", "all")
 """What `load` takes as a split."""
@@ -38,8 +36,8 @@ def load(
     (decoded) come as `ImageFiles`, all else as `Images`.
 
     Args:
-        spec: NAME; NAME:CLASSES with class names, indices or ranges, whose labels are renumbered 0..K−1 in their own
-            order; or folder:PATH.
+        spec: NAME; NAME:CLASSES with class names, indices, ranges or a set's own groups of classes (`lfw:dev`), whose labels
+            are renumbered 0..K−1 in their own order; or folder:PATH.
         split: "train", "test", or "all" for every split there is. With "all" a folder needs no class folders: its images
             are then of class 0, "unknown".
         root: the data root; by default the environment's DRUMLIN_DATA, else the user's cache folder.
@@ -66,32 +64,8 @@ def load(
     if parsed.folder is None:
         images = load_named(parsed, split, root=place, download=download, channels=channels, size=size)
     else:
-        tree, note = _folder_tree(parsed.folder, split)
-        images = open_tree(tree, name=spec, split=split, note=note, root=place, channels=channels, size=size)
+        tree = split_tree(parsed.folder, split, _TEST_FRACTION)
+        images = open_tree(tree, name=spec, split=split, note=tree.note, root=place, channels=channels, size=size)
     if split == "train" and len(images.class_names) < 2:
         raise ValueError(f"data {spec!r} has one class, {images.class_names[0]!r}; training takes two or more")
     return images
-
-
-def _folder_tree(path: Path, split: str) -> tuple[Tree, str]:
-    """Return the files of one split of a user's folder, and a note."""
-    if split_folders(path):
-        trees = scan_splits(path)
-        if split == "all":
-            return concatenate(list(trees.values())), ""
-        if "test" in trees:
-            if split not in trees:
-                raise ValueError(f"folder {path} has only a test split; training takes images in {path / 'train'}")
-            return trees[split], ""
-        whole = trees["train"]  # its test split is a part of it, so training must not have the whole
-    elif split == "all" and is_flat(path):
-        return scan_unlabelled(path), "images without classes"
-    else:
-        whole = scan(path)
-        if split == "all":
-            return whole, ""
-    if split == "train" and len(whole.class_names) < 2:  # before a split of few images fails for another reason
-        raise ValueError(f"folder {path} has one class, {whole.class_names[0]!r}; training takes two or more")
-    train, test = holdout_split(whole.labels, _TEST_FRACTION, len(whole), seed=0)
-    note = f"{path} has no test split: a stratified {_TEST_FRACTION:.0%} of its images (seed 0) is taken for one"
-    return whole.subset(train if split == "train" else test), note

@@ -43,23 +43,28 @@ def load_named(
     images: AnyImages
     if len(trees) == len(parts):
         tree = concatenate(trees)
-        images = open_tree(tree, name=spec.text, split=split, note="", root=root, channels=channels, size=size)
+        images = open_tree(tree, name=spec.text, split=split, note=tree.note, root=root, channels=channels, size=size)
     else:
         images = _join([_opened(part, spec.text, split, root, channels, size) for part in parts])
         images = replace(adapt(images, channels=channels, size=size), name=spec.text, split=split)
     if spec.classes is None:
         return images
-    return _restrict(images, select_classes(spec.classes, images.class_names))
+    groups = entry.groups(root) if entry.groups is not None else {}
+    return _restrict(images, select_classes(spec.classes, images.class_names, groups))
 
 
 def _read_split(name: str, entry: Entry, split: str, root: Path, download: bool) -> Images | Tree:
-    """Return a split as it is found under `root`: torchvision's files first, then image folders."""
+    """Return a split as it is found under `root`: the set's own files first, then image folders."""
     marked = _marked(entry, split, root)
     tree = None if marked else _named_tree(name, entry, split, root)
     if tree is not None:
         return tree
-    if not marked and not download:
+    if not marked and (entry.by_hand or not download):
         raise _missing(name, entry, split, root)
+    if entry.by_hand:  # read by drumlin itself, whose errors name the file
+        by_hand = entry.read(root, split, False)
+        assert isinstance(by_hand, Tree)
+        return by_hand
     if not marked:
         check_writable(root)
     try:
@@ -99,18 +104,21 @@ def _join(parts: Sequence[Images]) -> Images:
 
 def _restrict(images: AnyImages, classes: list[int]) -> AnyImages:
     """Return the images of `classes` alone, renumbered in that order."""
+    if isinstance(images, ImageFiles):
+        return replace(images, tree=images.tree.of_classes(classes))
     number = torch.full((len(images.class_names),), -1)
     number[classes] = torch.arange(len(classes))
     chosen = images.subset((number[images.labels] >= 0).nonzero()[:, 0])
-    labels, names = number[chosen.labels], tuple(images.class_names[i] for i in classes)
-    if isinstance(chosen, ImageFiles):
-        return replace(chosen, tree=replace(chosen.tree, labels=labels, class_names=names))
-    return replace(chosen, labels=labels, class_names=names)
+    return replace(chosen, labels=number[chosen.labels], class_names=tuple(images.class_names[i] for i in classes))
 
 
 def _marked(entry: Entry, split: str, root: Path) -> bool:
-    """Return whether torchvision's files of a split are under `root`, or none are needed."""
-    return not entry.marker or (root / entry.marker.format(split=split)).exists()
+    """Return whether a split's own files are under `root`, or none are needed."""
+    return not entry.markers or any((root / marker).exists() for marker in _markers(entry, split))
+
+
+def _markers(entry: Entry, split: str) -> list[str]:
+    return [marker.format(split=split, part={"test": "val"}.get(split, split)) for marker in entry.markers]
 
 
 def _tree_folders(name: str, split: str, root: Path) -> dict[str, Path]:
@@ -134,11 +142,14 @@ def _present(name: str, entry: Entry, split: str, root: Path) -> bool:
 
 
 def _missing(name: str, entry: Entry, split: str, root: Path) -> ValueError:
-    places = [entry.marker.format(split=split), f"{name}/{split}/CLASS"] + [f"ood/{name}/CLASS"] * (split == "test")
+    places = [*_markers(entry, split), f"{name}/{split}/CLASS"] + [f"ood/{name}/CLASS"] * (split == "test")
     only = f" (only its test split is under {root})" if split == "train" and _present(name, entry, "test", root) else ""
+    how = f"Download it with `drumlin datasets {name} --download` (or --download)"
+    if entry.by_hand:
+        how = f"It cannot be downloaded by drumlin: {entry.by_hand}"
     return ValueError(
-        f"the {split} split of data set {name!r} was not found{only}: looked under {root} for {', '.join(places)}. Download it "
-        f"with `drumlin datasets {name} --download` (or --download), or give another folder with --data-root or DRUMLIN_DATA"
+        f"the {split} split of data set {name!r} was not found{only}: looked under {root} for {', '.join(places)}. {how}, "
+        "or give another folder with --data-root or DRUMLIN_DATA"
     )
 
 
@@ -149,8 +160,8 @@ class DataSetInfo:
     name: str
     """As `load` takes it."""
 
-    num_classes: int
-    """Number of classes."""
+    num_classes: int | None
+    """Number of classes; None where it depends on which images one has."""
 
     size: tuple[int, int] | None
     """Height and width in pixels; None where images differ."""
@@ -166,6 +177,9 @@ class DataSetInfo:
 
     present: tuple[str, ...]
     """The splits that are under the root."""
+
+    by_hand: str
+    """How to get it, where drumlin cannot download it."""
 
 
 def datasets(root: str | os.PathLike[str] | None = None) -> list[DataSetInfo]:
@@ -190,6 +204,7 @@ def datasets(root: str | os.PathLike[str] | None = None) -> list[DataSetInfo]:
             licence=entry.licence,
             source=entry.source,
             present=tuple(split for split in entry.splits if _present(name, entry, split, place)),
+            by_hand=entry.by_hand,
         )
         for name, entry in CATALOGUE.items()
     ]

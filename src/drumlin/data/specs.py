@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,15 @@ def parse_spec(text: str) -> Spec:
     return Spec(text=text, name=name, classes=rest if colon else None)
 
 
-def select_classes(text: str, class_names: Sequence[str]) -> list[int]:
+def select_classes(
+    text: str, class_names: Sequence[str], groups: Mapping[str, Sequence[str]] | None = None
+) -> list[int]:
     """Return the indices of the classes that `text` names, ascending and each once.
 
     Args:
-        text: names, indices and ranges of indices (both ends included), separated by commas.
+        text: names, indices, ranges of indices (both ends included) and groups, separated by commas.
         class_names: all classes, in the order of their labels. A name goes before an index that looks the same.
+        groups: name of a group -> its classes; those that are not among `class_names` are passed over.
 
     Raises:
         ValueError: a name that is none, an index out of range, a range that runs backwards, or no class at all.
@@ -61,12 +64,16 @@ def select_classes(text: str, class_names: Sequence[str]) -> list[int]:
     """
     chosen: set[int] = set()
     last = len(class_names) - 1
+    known = dict(groups or {})
     for token in filter(None, map(str.strip, text.split(","))):
         span = re.fullmatch(r"(\d+)(?:-(\d+))?", token)
         if token in class_names:
             chosen.add(class_names.index(token))
+        elif token in known:
+            members = set(known[token])
+            chosen.update(i for i, name in enumerate(class_names) if name in members)
         elif span is None:
-            raise unknown("class", token, class_names)
+            raise unknown("class", token, [*class_names, *known])
         else:
             low, high = int(span[1]), int(span[2] or span[1])
             if low > high:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentSettings:
-    """Random variation of training images; with the defaults there is none.
+    """Random variation of training images, each for itself; with the defaults there is none.
+
+    Colours vary as in torchvision's ColorJitter, in an order drawn for each image.
 
     Raises:
-        ValueError: a negative `shift` or `cutout`, or an unknown `pad`.
+        ValueError: a negative number, an unknown `pad`, a `hue` above 0.5, `flip_alternating` without `flip`.
 
-    >>> AugmentSettings(shift=2)
-    AugmentSettings(flip=False, shift=2, pad='zero', cutout=0)
+    >>> AugmentSettings(shift=2).shift
+    2
     """
+
+    _later: ClassVar[frozenset[str]] = frozenset(
+        ("flip_alternating", "crop", "brightness", "contrast", "saturation", "hue")
+    )
+    """Fields that came when runs had been recorded (see `RunSettings.to_json`)."""
 
     flip: bool = False
     """Mirror left and right, each image with probability 1/2."""
+
+    flip_alternating: bool = False
+    """With flip: leave to chance which images are mirrored in the first epoch only, then mirror each in every other epoch."""
+
+    crop: int = 0
+    """Train on random windows, of the images' size, of images brought to so many pixels more along each axis; 0 for none."""
 
     shift: int = 0
     """Shift by up to so many pixels along each axis (a random crop of the image padded by so many)."""
@@ -26,15 +40,36 @@ class AugmentSettings:
     pad: Literal["zero", "reflect"] = "zero"
     """What comes in at the border of a shifted image: black, or its reflection."""
 
+    brightness: float = 0.0
+    """Multiply all values by a factor of up to so much from 1 (and at least 0)."""
+
+    contrast: float = 0.0
+    """Multiply the distance of all values from the image's mean grey by a factor of up to so much from 1 (and at least 0)."""
+
+    saturation: float = 0.0
+    """Multiply the distance of all values from their pixel's grey by a factor of up to so much from 1 (and at least 0)."""
+
+    hue: float = 0.0
+    """Turn the hue by up to this part of the colour circle, at most 0.5."""
+
     cutout: int = 0
     """Side in pixels of a square blackened at a random place (clipped at the border); 0 for none."""
 
     def __post_init__(self) -> None:
-        for name in ("shift", "cutout"):
+        for name in ("crop", "shift", "cutout"):
             if getattr(self, name) < 0:
                 raise ValueError(f"augment.{name} is {getattr(self, name)}; it is a number of pixels, 0 for none")
         if self.pad not in ("zero", "reflect"):
             raise ValueError(f"augment.pad is {self.pad!r}; it is 'zero' or 'reflect'")
+        for name in ("brightness", "contrast", "saturation"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"augment.{name} is {getattr(self, name)}; it is a finite number, 0 for none")
+        if not 0 <= self.hue <= 0.5:
+            raise ValueError(f"augment.hue is {self.hue}; it is a part of the colour circle, 0 to 0.5")
+        if self.flip_alternating and not self.flip:
+            raise ValueError(
+                "augment.flip_alternating says how to mirror, and augment.flip is off; give both or neither"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +84,7 @@ class DataSettings:
     """
 
     name: str = "digits"
-    """A data set's name (see `drumlin datasets`), NAME:CLASSES for some of its classes (digits:0-7, cifar10:cat,dog), or
+    """A data set's name (see `drumlin datasets`), NAME:CLASSES for some of its classes (digits:0-7, cifar10:cat,dog, lfw:dev), or
     folder:PATH for a folder with a folder of images for each class."""
 
     root: str | None = None
@@ -91,9 +126,17 @@ AUGMENT_DEFAULTS: dict[str, AugmentSettings] = {
     "svhn": AugmentSettings(shift=2),
     "omniglot": AugmentSettings(shift=2),
     "textures": AugmentSettings(flip=True),
+    "imagenet": AugmentSettings(flip=True, crop=32),
+    "ilsvrc-200": AugmentSettings(crop=22, brightness=0.125, contrast=0.5, saturation=0.5, hue=0.2),
+    "casia-webface": AugmentSettings(flip=True, crop=22),
+    "frgc": AugmentSettings(flip=True),
+    "lfw": AugmentSettings(flip=True, crop=8),
 }
 """Data set -> the variation that leaves its classes what they are: no flip for anything written, since a mirrored digit
-or letter is another one or none. A data set that is not listed gets none (see `default_augment`)."""
+or letter is another one or none. A data set that is not listed gets none (see `default_augment`).
+
+`ilsvrc-200` and `casia-webface` are I sections 4.1.2 and 4.1.3, for images of 160 pixels. I does not say how far colours vary:
+these are the strengths of TensorFlow's Inception preprocessing, whose brightness is added (up to 32/255) where ours multiplies."""
 
 
 def default_augment(spec: str) -> AugmentSettings:

@@ -20,7 +20,7 @@ from drumlin.features import evaluation_mode
 from drumlin.heads import HeadOutput
 from drumlin.model import Classifier, InputSpec
 from drumlin.settings.backbones import LibrarySettings
-from drumlin.settings.data import AugmentSettings
+from drumlin.settings.data import AugmentSettings, default_augment
 from drumlin.settings.run import RunSettings
 from drumlin.training.checkpoints import CHECKPOINT, Progress, load_checkpoint, remove_partial, save_checkpoint
 from drumlin.training.claims import check_claim, claim
@@ -58,6 +58,7 @@ def train(
         if not group.first:  # the first process downloads and decodes, the others find it done
             group.wait()
         images = load_for(settings.data, "train", _library_inputs(settings))
+        uncut = _uncut(images, settings)
         if group.first:
             group.wait()
         keep, hold = _split(images, settings)
@@ -71,7 +72,8 @@ def train(
         if settings.training.class_weights == "balanced":
             classifier.head.set_class_weights(_balanced_weights(chosen.labels, len(images.class_names)).to(device))
         # Made before the folder is claimed: settings that do not fit leave no half-begun run behind.
-        loop = _Loop(settings, out, classifier, chosen, images.subset(hold), group, reporter or Silent())
+        given = chosen if uncut is images else uncut.subset(keep)
+        loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, reporter or Silent())
         group.wait()
         if group.first:
             claim(out, settings, Split(keep, hold, images.fingerprint), group.world)
@@ -86,6 +88,17 @@ def _library_inputs(settings: RunSettings) -> InputSpec | None:
         return None
     size = settings.data.image_size
     return InputSpec(channels=3, size=None if size is None else (size, size), mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+def _uncut(images: Images | ImageFiles, settings: RunSettings) -> Images | ImageFiles:
+    """Return the images that training windows are cut out of: `images` themselves, or larger ones with `augment.crop`."""
+    data = settings.data
+    crop = (data.augment or default_augment(data.name)).crop
+    if not crop:
+        return images
+    size = (images.size[0] + crop, images.size[1] + crop)
+    inputs = InputSpec(channels=images.channels, size=size, mean=(0.0,) * images.channels, std=(1.0,) * images.channels)
+    return load_for(data, "train", inputs)
 
 
 def _split(images: Images | ImageFiles, settings: RunSettings) -> tuple[Tensor, Tensor]:
@@ -139,12 +152,13 @@ class _Loop:
         out: Path,
         classifier: Classifier,
         images: Images | ImageFiles,
+        uncut: Images | ImageFiles,
         holdout: Images | ImageFiles,
         group: Processes,
         reporter: Reporter,
     ) -> None:
         self.settings, self.out, self.classifier, self.group = settings, out, classifier, group
-        self.images, self.holdout = images, holdout
+        self.images, self.uncut, self.holdout = images, uncut, holdout
         self.reporter = reporter if group.first else Silent()
         self.device = next(classifier.parameters()).device
         self.optimizer = create_optimizer(classifier, settings.training.optimizer)
@@ -193,7 +207,7 @@ class _Loop:
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         return train_batches(
-            self.images,
+            self.uncut,
             self.batch_size,
             augment=self.settings.data.augment or AugmentSettings(),
             generator_seed=self.settings.seed,
