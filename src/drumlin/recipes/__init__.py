@@ -18,6 +18,7 @@ RECIPES: dict[str, str] = {
     "mnist-white-box": "drumlin.recipes.mnist_white_box",
     "cifar-white-box": "drumlin.recipes.cifar_white_box",
     "mnist-beyond": "drumlin.recipes.mnist_beyond",
+    "mnist-isomax": "drumlin.recipes.mnist_isomax",
 }
 """Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""
 

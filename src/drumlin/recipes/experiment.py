@@ -255,7 +255,8 @@ def _named(record: Record, variant: Variant) -> Record:
     """Return a record of this variant, with what was published of it."""
     protocol = variant.name if record.protocol is None else f"{variant.name}; {record.protocol}"
     what = Measured(record.task, record.metric, record.detector, record.anomaly)
-    known = variant.published if what == _ERROR else variant.also.get(what)
+    exact = variant.also.get(what._replace(protocol=record.protocol))
+    known = variant.published if what == _ERROR else exact or variant.also.get(what)
     if known is None:
         return dataclasses.replace(record, protocol=protocol)
     return dataclasses.replace(record, protocol=protocol, published=known.value, published_source=known.source)

@@ -19,12 +19,13 @@ class Published:
 
 
 class Measured(NamedTuple):
-    """Of which number something was published."""
+    """Of which number something was published: of a record with all of these, under any protocol where none is given."""
 
     task: str
     metric: str
     detector: str | None = None
     anomaly: str | None = None
+    protocol: str | None = None
 
 
 @dataclass(frozen=True)

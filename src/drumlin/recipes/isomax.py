@@ -1,0 +1,144 @@
+"""What the isomax paper measures of a model, on any data set: its Tables 2 to 5.
+
+Table 4's three ε cannot be meant for pixels in [0, 1]: 0.003 does not take an MNIST classifier to 76%. So the accuracy under FGSM
+is measured at many ε, and of the factors on all three the one is looked for with which they fit best.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from drumlin.attacks import FGSM
+from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.variants import Measured, Published
+from drumlin.results import Record, select, table
+from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.classification import classification
+from drumlin.tasks.clusters import clusters
+from drumlin.tasks.convergence import TASK as CONVERGENCE
+from drumlin.tasks.convergence import convergence
+from drumlin.tasks.geometry import geometry
+from drumlin.tasks.neighbours import neighbours
+from drumlin.tasks.robustness import attack_images, robustness
+
+EPSILONS = tuple(float(f"{e:.3g}") for e in np.geomspace(0.001, 0.5, 17))
+"""ε on pixels in [0, 1] at which accuracy is measured."""
+PUBLISHED_EPSILONS = (0.003, 0.01, 0.03)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What I has of a loss: accuracies in percent of Tables 3 and 4, NMI of Table 5."""
+
+    accuracy: float
+    neighbours: tuple[float, float, float]
+    attacked: tuple[float, float, float]
+    nmi: tuple[float, float]
+
+    def values(self) -> dict[Measured, Published]:
+        """Return these in the units of records."""
+        found = {
+            Measured("neighbours", "accuracy", protocol=f"k={k}, features as they are"): Published(a / 100, "I Table 3")
+            for k, a in zip((1, 5, 10), self.neighbours, strict=True)
+        }
+        return found | {
+            Measured("clusters", "nmi", protocol=f"{name}, geometric mean"): Published(nmi, "I Table 5")
+            for name, nmi in zip(("k-means", "ward"), self.nmi, strict=True)
+        }
+
+    @property
+    def error(self) -> Published:
+        """Test error, a fraction."""
+        return Published(1 - self.accuracy / 100, "I Table 3")
+
+
+def measure(subject: Subject, attacked: Sequence[float] | None, images: int | None) -> Iterator[TaskResult]:
+    """Yield error, steps to converge, geometry, neighbours, clusters, and error under FGSM with the scale that fits Table 4.
+
+    Args:
+        subject: the run.
+        attacked: accuracies in percent at I's three ε; None where it has none.
+        images: that are attacked; None for all.
+    """
+    yield classification(subject)
+    yield convergence(subject)
+    yield geometry(subject)
+    yield neighbours(subject)
+    yield clusters(subject)
+    accuracies = []
+    for epsilon in EPSILONS:
+        found = attack_images(subject, FGSM(epsilon=epsilon), limit=images)
+        result = robustness(subject, found, f"fgsm(epsilon={epsilon})", limit=images)
+        yield result
+        (error,) = select(result.records, metric="error")
+        assert error.value is not None
+        accuracies.append(1 - error.value)
+    if attacked is not None:
+        yield _scale(subject, accuracies, [a / 100 for a in attacked], images)
+
+
+def _scale(subject: Subject, accuracies: Sequence[float], published: Sequence[float], images: int | None) -> TaskResult:
+    scale, misfit = fitting_scale(EPSILONS, accuracies, PUBLISHED_EPSILONS, published)
+    facts = {"split": "test", "anomaly": "fgsm", "n": images}
+    return TaskResult(
+        [
+            subject.record("robustness", "epsilon-scale", scale, unit="times I's", **facts),
+            subject.record("robustness", "epsilon-scale-misfit", misfit, unit="fraction", **facts),
+        ]
+    )
+
+
+def fitting_scale(
+    epsilons: Sequence[float], accuracies: Sequence[float], given: Sequence[float], published: Sequence[float]
+) -> tuple[float, float]:
+    """Return the factor on all `given` ε at which measured accuracies are nearest to the published, and their RMS difference there.
+
+    Args:
+        epsilons: at which accuracy was measured, ascending; between them it is linear in log ε, and outside nothing is assumed: all
+            given ε, times the factor, lie within.
+        accuracies: measured, fractions.
+        given: the published ε.
+        published: accuracies there, fractions.
+
+    >>> fitting_scale((0.01, 0.1, 1.0), (1.0, 0.5, 0.0), (0.02, 0.2), (0.5, 0.0))
+    (5.0, 0.0)
+    """
+    measured_at, asked_at = np.log(epsilons), np.log(given)
+    steps = np.linspace(measured_at[0] - asked_at.min(), measured_at[-1] - asked_at.max(), 2001)
+    found = np.interp(asked_at + steps[:, None], measured_at, np.asarray(accuracies))
+    misfits = np.sqrt(((found - np.asarray(published)) ** 2).mean(1))
+    best = int(misfits.argmin())
+    return round(float(np.exp(steps[best])), 3), round(float(misfits[best]), 12)
+
+
+def show(records: Sequence[Record]) -> str:
+    """Return Tables 2 to 5; published values are in parentheses."""
+    parts = []
+    for title, task, metric in (
+        ("Steps to converge", CONVERGENCE, "steps"),
+        ("Accuracy of k nearest neighbours, %", "neighbours", "accuracy"),
+        ("Normalised mutual information", "clusters", "nmi"),
+    ):
+        rows = [_split(in_percent(r)) for r in select(records, task=task, metric=metric)]
+        parts += [title, table(rows, rows=["head"], columns=["anomaly"], digits=3, published=True)]
+    rows = [row_of(in_percent(r)) for r in select(records, task="robustness", metric="error")]
+    parts += ["Error under FGSM, %", table(rows, rows=["anomaly"], columns=["protocol"])]
+    scales = [row_of(r) for name in ("epsilon-scale", "epsilon-scale-misfit") for r in select(records, metric=name)]
+    if scales:
+        parts += ["Factor on I's epsilons", table(scales, rows=["protocol"], columns=["metric"])]
+    return "\n\n".join(parts)
+
+
+def _split(record: Record) -> Record:
+    """Return a record with its row as the head, and what else its protocol says as the column."""
+    row, _, rest = (record.protocol or "").partition("; ")
+    return dataclasses.replace(record, head=row, anomaly=rest or record.metric, protocol=None)
+
+
+def published(rows: Mapping[str, Row], name: str) -> tuple[Published | None, dict[Measured, Published]]:
+    """Return what stands beside a row's error, and beside its other numbers."""
+    row = rows.get(name)
+    return (None, {}) if row is None else (row.error, row.values())
