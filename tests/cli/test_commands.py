@@ -11,7 +11,7 @@ import torch
 from drumlin._tensors import read_tensors
 from drumlin.detectors import detectors_for
 from drumlin.results import read, select
-from drumlin.training import Run
+from drumlin.training import Run, train
 
 pytestmark = pytest.mark.slow
 Copy = Callable[[str], Path]
@@ -62,6 +62,14 @@ def test_detect(drumlin: Drumlin, copied: Copy) -> None:
     assert on_map(run) == {"test": 1, **dict.fromkeys(sets, 2), "fgsm(epsilon=0.2)": 3}
     assert drumlin("evaluate", run).code == 0
     assert on_map(run).keys() == {"training", "test", *sets, "fgsm(epsilon=0.2)"}
+
+
+def test_detect_says_that_a_model_has_not_learnt_its_classes(drumlin: Drumlin, small: Any, tmp_path: Path) -> None:
+    run = tmp_path / "unlearnt"
+    train(small("softmax", "digits:0-7", epochs=1, optimizer={"lr": 1e-9}), run)
+    outcome = drumlin("detect", run, "--ood", "noise", "--detectors", "msp")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[-1].startswith("The model errs on ")
 
 
 def test_detect_with_chosen_detectors_and_part_of_the_images(drumlin: Drumlin, copied: Copy) -> None:

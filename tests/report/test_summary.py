@@ -98,3 +98,14 @@ def test_an_uncalibrated_run_tells_how_well_its_score_separates(run_writer) -> N
         "Its k-density score ranks strange above good images, 50% being chance: folder:a/b with 60% and noise with 90%. "
         "Weakest: folder:a/b."
     )
+
+
+def test_areas_of_a_model_that_has_not_learnt_its_classes_come_with_a_caution(run_writer) -> None:
+    def text(error: float) -> str:
+        writer = run_writer(f"errs-{error}")
+        writer.record("detection", "auroc", 0.9, detector="k-density", anomaly="noise")
+        writer.record("classification", "error", error)
+        return " ".join(summary(writer.contents(frozenset({"detected"}))))
+
+    assert "The model errs on 60% of the test images" in text(0.6)
+    assert "The model errs on" not in text(0.4)

@@ -58,6 +58,17 @@ def scored_by(predictor: Predictor | None) -> list[Detector]:
     return [] if predictor is None or predictor.detector is None else [predictor.detector]
 
 
+def warn_if_weak(subject: Subject) -> None:
+    """Print what is to be said beside AUROCs of a model that errs on more than half of its test images."""
+    from drumlin.metrics.caution import weak_model
+
+    test = subject.features(subject.run.test_images())
+    assert test.y is not None
+    caution = weak_model(float((test.prediction != test.y).double().mean()))
+    if caution is not None:
+        print(caution)
+
+
 def report_refusals(subject: Subject, sets: Mapping[str, ShownSet], predictor: Predictor) -> None:
     """Store, with the scores, what a calibrated run refuses of the test images and of `sets`, and print it."""
     from drumlin.tasks.detection import refusal

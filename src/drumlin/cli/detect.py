@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drumlin.cli._parsing import choose
-from drumlin.cli._runs import RunFlags, calibrated, report_refusals, scored_by, update_map
+from drumlin.cli._runs import RunFlags, calibrated, report_refusals, scored_by, update_map, warn_if_weak
 from drumlin.cli._tables import percent, table
 from drumlin.results import Record
 
@@ -67,6 +67,7 @@ def run(words: Sequence[str]) -> int:
     result = detection(subject, features_of(sets), detectors)
     result.store(subject.run.folder, "detection")
     print(_table(result.records))
+    warn_if_weak(subject)
     if predictor is not None:
         print()
         report_refusals(subject, sets, predictor)

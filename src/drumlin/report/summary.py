@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drumlin.metrics.caution import weak_model
 from drumlin.metrics.intervals import false_alarm_interval, wilson
 from drumlin.report.contents import TEST, Calibration, Kind, RunContents, point_p_values
 from drumlin.report.reading import command
@@ -153,7 +154,10 @@ def _separations(run: RunContents) -> list[str]:
     parts = listing([f"{name} with {percent(area)}" for name, area in known])
     worst = min(known, key=lambda pair: pair[1])[0]
     weakest = f" Weakest: {worst}." if len(known) > 1 else ""
-    return [f"Its {detector} score ranks strange above good images, 50% being chance: {parts}.{weakest}"]
+    error = test_error(run)
+    caution = weak_model(None if error is None else error.value)
+    ranked = f"Its {detector} score ranks strange above good images, 50% being chance: {parts}.{weakest}"
+    return [ranked] if caution is None else [ranked, caution]
 
 
 def _missing_numbers(run: RunContents) -> list[str]:
