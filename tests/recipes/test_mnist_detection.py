@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from drumlin.backbones import create_backbone
 from drumlin.cli import main
-from drumlin.recipes import cifar_detection, mnist_detection, mnist_heads, semi_white_box
+from drumlin.recipes import cifar_detection, imagenet_detection, mnist_detection, mnist_heads, semi_white_box
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.variants import Measured
 from drumlin.results import read, select
@@ -88,3 +89,18 @@ def test_the_papers_network_is_resnet_32():
     for recipe in (mnist_detection, cifar_detection):
         variants = recipe.experiment("paper").variants
         assert {s.backbone.name for v in variants for s in v.candidates.values()} == {"resnet-32"}
+
+
+def test_imagenet_is_trained_as_t_says_and_its_features_are_those_the_classifier_sees():
+    variants = {v.name: v for v in imagenet_detection.experiment("paper").variants}
+    assert list(variants) == ["softmax, 2048-D", "softmax dropout, 2048-D", "gm, 2048-D"]
+    (gm,) = variants["gm, 2048-D"].candidates.values()
+    assert (gm.backbone.name, gm.backbone.linear, gm.head.margin) == ("torchvision:resnet50", False, 0.01)
+    training = gm.training
+    assert (training.epochs, training.batch_size, training.optimizer.weight_decay) == (100, 256, 2e-4)
+    assert [round(training.epochs * m) for m in training.schedule.milestones] == [30, 60, 90]
+    assert gm.data.image_size == 224
+    area = variants["gm, 2048-D"].also[Measured("detection", "auroc", "k-density", "bim-0.2")]
+    assert (area.value, area.source) == (pytest.approx(0.926), "T Table 8")
+    trunk = create_backbone(gm.backbone, channels=3, size=224)
+    assert trunk.feature_dim == 2048

@@ -15,6 +15,7 @@ RECIPES: dict[str, str] = {
     "mnist-fgsm": "drumlin.recipes.mnist_fgsm",
     "mnist-detection": "drumlin.recipes.mnist_detection",
     "cifar-detection": "drumlin.recipes.cifar_detection",
+    "imagenet-detection": "drumlin.recipes.imagenet_detection",
     "mnist-white-box": "drumlin.recipes.mnist_white_box",
     "cifar-white-box": "drumlin.recipes.cifar_white_box",
     "mnist-beyond": "drumlin.recipes.mnist_beyond",

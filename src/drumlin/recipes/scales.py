@@ -28,6 +28,8 @@ class Setting:
     rates: tuple[float, ...]
     schedule: ScheduleSettings = dataclasses.field(default_factory=ScheduleSettings)
     augment: AugmentSettings | None = None
+    weight_decay: float = 5e-4
+    image_size: int | None = None
 
 
 _SMOKE = Setting("digits", "digits-cnn", 1, 32, (0, 1), RATES[:2])
@@ -48,6 +50,16 @@ CIFAR10: dict[Scale, Setting] = {
     "smoke": _SMOKE,
 }
 """CIFAR-10 under attack: ResNet-32 for 300 epochs as in T §4.2 and §4.4, or ResNet-20 for eight with one cycle of the rate."""
+
+_T_IMAGENET = ScheduleSettings(name="step", milestones=(0.3, 0.6, 0.9), factor=0.1)
+_ONE_CYCLE = ScheduleSettings()
+
+IMAGENET: dict[Scale, Setting] = {
+    "cpu": Setting("ilsvrc-200", "torchvision:resnet18", 5, 128, (0,), (0.1,), _ONE_CYCLE, None, 2e-4, 64),
+    "paper": Setting("imagenet", "torchvision:resnet50", 100, 256, (0,), (0.1,), _T_IMAGENET, None, 2e-4, 224),
+    "smoke": _SMOKE,
+}
+"""ImageNet: as in T §4.2, or 200 of its classes at 64 pixels on a smaller network."""
 
 
 def setting(settings: Mapping[Scale, Setting], scale: Scale) -> Setting:
@@ -78,8 +90,8 @@ def run_settings(scale: Setting, head: HeadSettings, backbone: BackboneSettings,
     training = TrainingSettings(
         epochs=scale.epochs,
         batch_size=scale.batch_size,
-        optimizer=OptimizerSettings(lr=rate),
+        optimizer=OptimizerSettings(lr=rate, weight_decay=scale.weight_decay),
         schedule=scale.schedule,
     )
-    data = DataSettings(name=scale.data, augment=scale.augment)
+    data = DataSettings(name=scale.data, augment=scale.augment, image_size=scale.image_size)
     return RunSettings(data=data, head=head, backbone=backbone, training=training)

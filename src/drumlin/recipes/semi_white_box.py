@@ -58,7 +58,12 @@ Areas = Mapping[tuple[str, str], Mapping[str, float]]
 
 
 def variants(
-    scale: Setting, heads: Mapping[str, HeadSettings], published: Areas, source: str, feature_dim: int
+    scale: Setting,
+    heads: Mapping[str, HeadSettings],
+    published: Areas,
+    source: str,
+    feature_dim: int,
+    **backbone: object,
 ) -> Iterator[Variant]:
     """Yield the models of a table.
 
@@ -68,11 +73,12 @@ def variants(
         published: what stands beside.
         source: of these.
         feature_dim: D.
+        backbone: further fields of its settings.
     """
     rows = [(name, name, 0.0) for name in heads]
     rows.insert(1, ("softmax dropout", "softmax", DROPOUT))
     for row, loss, dropout in rows:
-        found = candidates(scale, heads[loss], feature_dim=feature_dim, dropout=dropout)
+        found = candidates(scale, heads[loss], feature_dim=feature_dim, dropout=dropout, **backbone)
         also = {
             Measured("detection", "auroc", detector, _NAMES.get(attack, attack)): Published(value / 100, source)
             for (name, detector), values in published.items()
