@@ -97,20 +97,23 @@ def main() -> None:
             found[name] = make()
             times[name].append(time.perf_counter() - start)
 
-    medians, success = {}, {}
+    medians, success, norms = {}, {}, {}
     print(f"{'attack':<8} {'median s':>9} {'min s':>7} {'success':>8} {'median ‖δ‖₂':>12}")
     for name, adversarial in found.items():
         prediction = classifier(adversarial).argmax(1)
         worked = prediction != y if target is None else prediction == target
         success[name] = float(worked.float().mean())
-        medians[name] = float((adversarial - x)[worked].flatten(1).norm(dim=1).median())
+        norms[name] = torch.where(worked, (adversarial - x).flatten(1).norm(dim=1), torch.nan)
+        medians[name] = float(norms[name].nanmedian())
         middle, least = statistics.median(times[name]), min(times[name])
         print(f"{name:<8} {middle:>9.2f} {least:>7.2f} {success[name]:>8.1%} {medians[name]:>12.4f}")
     ratio = statistics.median(times["drumlin"]) / statistics.median(times["foolbox"])
     of_minima = min(times["drumlin"]) / min(times["foolbox"])
     distortion = medians["drumlin"] / medians["foolbox"]
+    paired = float((norms["drumlin"] / norms["foolbox"]).nanmedian())
     print(
-        f"drumlin / foolbox: time {ratio:.2f}x (minima {of_minima:.2f}x, bar {_BAR:.2f}), distortion {distortion:.3f}x"
+        f"drumlin / foolbox: time {ratio:.2f}x (minima {of_minima:.2f}x, bar {_BAR:.2f}), distortion {distortion:.3f}x, "
+        f"image by image {paired:.3f}x"
     )
     if arguments.results is not None:
         goal = "untargeted" if target is None else "targeted"
@@ -118,6 +121,7 @@ def main() -> None:
         values = {
             "time, drumlin / foolbox": ratio,
             "median distortion, drumlin / foolbox": distortion,
+            "median of distortions' ratios": paired,
             "success, drumlin / foolbox": success["drumlin"] / success["foolbox"],
         }
         append(

@@ -314,6 +314,22 @@ TABLES: dict[str, Table] = {
         ("metric", "unit"),
         digits=5,
     ),
+    "costs-scores": Table(
+        "benchmarks.jsonl",
+        "K-density of 1,000 features among 60,000 of 100 dimensions (one thread)",
+        _of_task("k_density"),
+        ("protocol",),
+        ("metric", "unit"),
+        digits=6,
+    ),
+    "costs-attacks": Table(
+        "benchmarks.jsonl",
+        "Carlini & Wagner's attack at the same settings (one thread)",
+        _of_task("attacks"),
+        ("protocol",),
+        ("metric",),
+        digits=3,
+    ),
     "costs-training": Table(
         "benchmarks.jsonl",
         "The training loop against a plain one on the same network",
