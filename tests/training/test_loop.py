@@ -18,8 +18,8 @@ from drumlin.settings.data import AugmentSettings
 from drumlin.settings.heads import HeadSettings
 from drumlin.settings.run import RunSettings
 from drumlin.training import Run, TrainingError, read_config, train
+from drumlin.training.creation import balanced_weights
 from drumlin.training.distributed import Processes
-from drumlin.training.loop import _balanced_weights
 from drumlin.training.progress import Silent
 
 Small = Callable[..., RunSettings]
@@ -294,7 +294,7 @@ def test_gradients_are_clipped_by_their_joint_norm(small: Small, tmp_path: Path)
 
 
 def test_balanced_weights_by_hand() -> None:
-    weights = _balanced_weights(torch.tensor([0, 0, 0, 1]), 2)
+    weights = balanced_weights(torch.tensor([0, 0, 0, 1]), 2)
     assert weights.tolist() == pytest.approx([4 / 6, 2.0])
 
 

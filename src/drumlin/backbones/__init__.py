@@ -10,6 +10,7 @@ from drumlin.backbones.cvpr6 import CVPR6
 from drumlin.backbones.digits_cnn import DigitsCNN
 from drumlin.backbones.face27 import Face27
 from drumlin.backbones.fast28 import Fast28
+from drumlin.backbones.fast32 import Fast32
 from drumlin.backbones.inception_resnet_v1 import InceptionResNetV1
 from drumlin.backbones.isomax_cifar import IsomaxCifar
 from drumlin.backbones.isomax_mnist import IsomaxMNIST
@@ -23,6 +24,7 @@ __all__ = ["BUILDERS", "Backbone", "Trunk", "create_backbone"]
 BUILDERS: dict[str, Callable[..., Trunk]] = {
     "digits-cnn": DigitsCNN,
     "fast-28": Fast28,
+    "fast-32": Fast32,
     "cvpr-6": CVPR6,
     "resnet-20": CifarResNet,
     "resnet-32": CifarResNet,

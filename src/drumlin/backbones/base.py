@@ -22,14 +22,19 @@ class Trunk(nn.Module):
         out_features: F.
         normalisation: the (mean, standard deviation) per channel, of pixels in [0, 1], that pretrained weights expect
             of the images; None where there are none.
+        adapts_to: how many training images `adapt` is to be given before the first step; 0 if it does nothing.
     """
 
     out_features: int
     normalisation: Normalisation | None = None
+    adapts_to: int = 0
 
     def hidden_modules(self) -> dict[str, nn.Module]:
         """Return the layers usable for hidden features, by name, in the network's order: by default every child."""
         return dict(self.named_children())
+
+    def adapt(self, x: Float[Tensor, "n c h w"]) -> None:
+        """Take from normalised training images what the network needs of them before its first step; by default nothing."""
 
 
 class Backbone(nn.Module):

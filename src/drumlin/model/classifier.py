@@ -166,7 +166,7 @@ class Classifier(nn.Module):
             ValueError: images of another type, shape, number of channels or size.
         """
         with precision_context(self.precision, x.device):
-            z: Tensor = self.backbone(self._normalise(x))
+            z: Tensor = self.backbone(self.normalise(x))
         return z.float() if z.dtype in (torch.bfloat16, torch.float16) else z
 
     def features_with_hidden(
@@ -175,7 +175,7 @@ class Classifier(nn.Module):
         """Return the features z (N, D) and, by name, outputs (N, D_layer) of layers of the backbone, from one pass."""
         extractor = cast(FeatureExtractor, self.backbone)
         with precision_context(self.precision, x.device):
-            z, hidden = extractor.forward_with_hidden(self._normalise(x), names)
+            z, hidden = extractor.forward_with_hidden(self.normalise(x), names)
         return z.float() if z.dtype in (torch.bfloat16, torch.float16) else z, hidden
 
     def forward(self, x: Float[Tensor, "n c h w"], y: Int[Tensor, " n"] | None = None) -> HeadOutput | Tensor:
@@ -194,7 +194,12 @@ class Classifier(nn.Module):
         """Whether repeated draws in training mode differ, as uncertainty by dropout needs."""
         return cast(FeatureExtractor, self.backbone).has_dropout
 
-    def _normalise(self, x: Tensor) -> Tensor:
+    def normalise(self, x: Tensor) -> Tensor:
+        """Return images in [0, 1] as the backbone gets them; `forward` does it.
+
+        Raises:
+            ValueError: not floating point, or of another shape than (N, C, H, W) of `inputs`.
+        """
         spec = self.inputs
         if not x.is_floating_point():
             raise ValueError(f"images must be floating point in [0, 1], got {x.dtype}: divide 8-bit values by 255")

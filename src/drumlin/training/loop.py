@@ -24,12 +24,13 @@ from drumlin.settings.data import AugmentSettings, default_augment
 from drumlin.settings.run import RunSettings
 from drumlin.training.checkpoints import CHECKPOINT, Progress, load_checkpoint, remove_partial, save_checkpoint
 from drumlin.training.claims import check_claim, claim
+from drumlin.training.creation import balanced_weights, create
 from drumlin.training.distributed import Processes, processes, resolve_device
 from drumlin.training.divergence import check_finite, diverged
 from drumlin.training.optimizers import create_optimizer
 from drumlin.training.progress import Reporter, Silent
 from drumlin.training.resolution import check_augmentation, resolve, steps_per_epoch
-from drumlin.training.runs import Run, Split, load_for, normalisation
+from drumlin.training.runs import Run, Split, load_for
 from drumlin.training.schedules import rate_factor
 
 
@@ -68,9 +69,9 @@ def train(
             return Classifier.load(out)
         check_augmentation(settings.data.augment or AugmentSettings(), images.size)
         chosen = images.subset(keep)
-        classifier = _create(settings, chosen).to(device)
+        classifier = create(settings, chosen).to(device)
         if settings.training.class_weights == "balanced":
-            classifier.head.set_class_weights(_balanced_weights(chosen.labels, len(images.class_names)).to(device))
+            classifier.head.set_class_weights(balanced_weights(chosen.labels, len(images.class_names)).to(device))
         # Made before the folder is claimed: settings that do not fit leave no half-begun run behind.
         given = chosen if uncut is images else uncut.subset(keep)
         loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, reporter or Silent())
@@ -112,20 +113,6 @@ def _split(images: Images | ImageFiles, settings: RunSettings) -> tuple[Tensor, 
             f"data {images.name!r} has no training image of {', '.join(empty)}: add some, or drop the class"
         )
     return keep, hold
-
-
-def _create(settings: RunSettings, images: Images | ImageFiles) -> Classifier:
-    mean, std = normalisation(images)
-    inputs = InputSpec(channels=images.channels, size=images.size, mean=mean, std=std)
-    torch.manual_seed(settings.seed)
-    precision = settings.training.precision
-    return Classifier.create(settings.backbone, settings.head, images.class_names, inputs, precision=precision)
-
-
-def _balanced_weights(labels: Tensor, num_classes: int) -> Tensor:
-    """Return weights inverse to the classes' frequencies, whose mean over the samples is 1."""
-    counts = torch.bincount(labels, minlength=num_classes).float()
-    return len(labels) / (num_classes * counts)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from drumlin._io import unknown
 from drumlin.settings.backbones.base import BackboneSettings
-from drumlin.settings.backbones.fast import DigitsCNNSettings, Fast28Settings
+from drumlin.settings.backbones.fast import DigitsCNNSettings, Fast28Settings, Fast32Settings
 from drumlin.settings.backbones.library import LibrarySettings, TimmSettings, TorchvisionSettings
 from drumlin.settings.backbones.papers import (
     CifarResNetSettings,
@@ -33,6 +33,7 @@ __all__ = [
     "DigitsCNNSettings",
     "Face27Settings",
     "Fast28Settings",
+    "Fast32Settings",
     "InceptionResNetV1Settings",
     "IsomaxCifarSettings",
     "IsomaxMNISTSettings",
@@ -52,6 +53,7 @@ __all__ = [
 BACKBONES: dict[str, type[BackboneSettings]] = {
     "digits-cnn": DigitsCNNSettings,
     "fast-28": Fast28Settings,
+    "fast-32": Fast32Settings,
     "cvpr-6": CVPR6Settings,
     "resnet-20": ResNet20Settings,
     "resnet-32": ResNet32Settings,

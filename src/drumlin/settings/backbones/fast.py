@@ -34,3 +34,17 @@ class Fast28Settings(BackboneSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least_one(self, "width")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fast32Settings(BackboneSettings):
+    """Whitened patches and six 3x3 convolutions with batch normalisation, for 32x32 images on a processor."""
+
+    _name: ClassVar[str] = "fast-32"
+
+    width: int = 64
+    """Channels of the first stage; the next two have 4 times as many."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least_one(self, "width")
