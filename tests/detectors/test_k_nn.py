@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from drumlin.detectors import KNN, k_nn, load_detector
 from drumlin.detectors.k_nn import kth_nearest
 from drumlin.features import FeatureSet
+from drumlin.functional import distances
 
 
 def drawn(n, seed, width=6):
@@ -28,7 +29,7 @@ def test_scikit_learn_agrees(k):
 def test_pieces_change_nothing(k, monkeypatch):
     train, test = drawn(80, 0), drawn(30, 1)
     whole = KNN(k=k).fit(train).score(test)
-    monkeypatch.setattr(k_nn, "CHUNK", 7)
+    monkeypatch.setattr(distances, "_CHUNK", 7)
     monkeypatch.setattr(k_nn, "_QUERIES", 4)
     torch.testing.assert_close(KNN(k=k).fit(train).score(test), whole, rtol=1e-6, atol=1e-6)
 

@@ -65,6 +65,52 @@ def test_a_head_without_means_has_those_of_the_training_features(subject: Make) 
         assert torch.allclose(means[k], features.z[features.y == k].mean(0), atol=1e-4)
 
 
+def test_center_loss_by_hand(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """About the means of the training features, also where the head has its own."""
+    y = torch.arange(8).repeat(2)
+    train, test = torch.zeros(16, 16), torch.zeros(16, 16)
+    train[:8, 0], train[8:, 0] = 1, 5  # means at 3
+    test[:, 0] = 7
+    made = {"train": train, "test": test}
+    monkeypatch.setattr(Subject, "features", lambda self, i: FeatureSet(made[i.split], torch.zeros(16, 8), y))
+    for head in ("gm", "softmax"):
+        records = {record.metric: record for record in geometry(subject(head)).records}
+        assert records["center-loss"].value == 8  # ½·4²
+        assert records["training-center-loss"].value == 2
+        assert (records["center-loss"].split, records["training-center-loss"].split) == ("test", "train")
+
+
+def test_shape_and_normality_of_classes(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(8).repeat(150)
+    z = torch.randn(1200, 16, generator=generator)
+    z[:, 0] *= 3  # variances 9 and fifteen times 1: 9/24, 24²/96, 9
+    z[y == 2] = z[y == 2].exp()
+    monkeypatch.setattr(Subject, "features", lambda self, images: FeatureSet(z, torch.zeros(1200, 8), y))
+    result = geometry(subject("softmax"))
+    records = {record.metric: record for record in result.records}
+    assert records["first-eigenvalue"].value == pytest.approx(9 / 24, rel=0.1)
+    assert records["effective-dimensions"].value == pytest.approx(6, rel=0.15)
+    assert 9 < records["eigenvalue-ratio"].value < 25  # the sample's smallest is below 1
+    assert records["classes-not-normal"].value == pytest.approx(1 / 8, abs=1 / 8)
+    assert records["classes-not-normal"].value > 0  # the log-normal class
+    assert records["classes-not-normal"].n == 8
+    assert records["classes-not-normal"].protocol == "Henze-Zirkler at 5%, 10 widest directions of a class"
+    assert records["kurtosis-ratio"].value == pytest.approx(1, abs=0.1)
+    assert result.arrays["eigenvalues"].shape == (8, 16)
+    assert result.arrays["eigenvalues"][0] == pytest.approx(
+        torch.linalg.eigvalsh(z[y == 0].double().T.cov(correction=0)).flip(0)
+    )
+
+
+def test_classes_too_small_to_test(subject: Make) -> None:
+    """45 digits a class: five a direction are needed."""
+    records = {record.metric: record for record in geometry(subject("softmax")).records}
+    for metric in ("classes-not-normal", "kurtosis-ratio"):
+        assert (records[metric].value, records[metric].n) == (None, 0)
+    assert records["eigenvalue-ratio"].value is not None
+
+
 def test_class_means_by_hand() -> None:
     features = FeatureSet(torch.tensor([[1.0], [3.0], [7.0]]), torch.zeros(3, 2), torch.tensor([0, 0, 1]))
     assert class_means(SoftmaxHead(1, 2), features).tolist() == [[2.0], [7.0]]

@@ -9,15 +9,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from drumlin.detectors._classes import CHUNK, MAX_FEATURES, subsample
+from drumlin.detectors._classes import MAX_FEATURES, subsample
 from drumlin.detectors.base import Detector
 from drumlin.features import FeatureSet
+from drumlin.functional import nearest
 from drumlin.functional._numerics import compute_dtype
 
 _K = 50
 _MAX_FEATURES = MAX_FEATURES
 _QUERIES = 1_024
-"""Features scored at once: bounds memory at (1024, 8192)."""
+"""Features scored at once."""
 
 
 class KNN(Detector):
@@ -77,21 +78,11 @@ class KNN(Detector):
 
 
 def kth_nearest(z: Float[Tensor, "n d"], x: Float[Tensor, "m d"], k: int) -> Int[Tensor, " n"]:
-    """Return the place in x of the k-th nearest to each z (N,), by products of pieces and a running list of the k nearest.
+    """Return the place in x of the k-th nearest to each z (N,).
 
     >>> kth_nearest(torch.tensor([[0.0]]), torch.tensor([[5.0], [1.0], [-2.0]]), 2).tolist()
     [2]
     """
-    found = [z.new_zeros(0, dtype=torch.int64)]
-    for queries in torch.split(z, _QUERIES):
-        nearness = queries.new_zeros(len(queries), 0)
-        places = torch.zeros_like(nearness, dtype=torch.int64)
-        for begin in range(0, len(x), CHUNK):
-            chunk = x[begin : begin + CHUNK]
-            product = torch.addmm(chunk.square().sum(1), queries, chunk.T, beta=-0.5)  # (‖z‖² − ‖z−x‖²)/2
-            values, indices = product.topk(min(k, len(chunk)))
-            nearness, places = torch.cat([nearness, values], 1), torch.cat([places, indices + begin], 1)
-            nearness, order = nearness.topk(min(k, nearness.shape[1]))
-            places = places.gather(1, order)
-        found.append(places[:, k - 1])
-    return torch.cat(found)
+    # k places a sample are held only of so many samples at once.
+    found = [nearest(queries, x, k)[:, -1] for queries in torch.split(z, _QUERIES)]
+    return torch.cat([z.new_zeros(0, dtype=torch.int64), *found])

@@ -3,7 +3,7 @@
 from drumlin.functional._numerics import zero_tiny_gradients
 from drumlin.functional.center import center_loss
 from drumlin.functional.contrastive_center import contrastive_center_loss
-from drumlin.functional.distances import distance_logits
+from drumlin.functional.distances import distance_logits, nearest
 from drumlin.functional.isotropic import isotropic_loss
 from drumlin.functional.l_softmax import l_softmax_logits
 from drumlin.functional.max_mahalanobis import max_mahalanobis_means
@@ -23,6 +23,7 @@ __all__ = [
     "lgm_loss",
     "max_mahalanobis_means",
     "mixture_terms",
+    "nearest",
     "reverse_cross_entropy",
     "zero_tiny_gradients",
 ]

@@ -1,30 +1,45 @@
-"""How the classes lie in feature space: distances between means against the optimum, and the spread around them."""
+"""How the classes lie in feature space: distances between means against the optimum, the spread around them, and its shape."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from drumlin.detectors import _gaussians
 from drumlin.features import FeatureSet
+from drumlin.functional import center_loss
 from drumlin.heads import GaussianMixtureHead, Head
+from drumlin.metrics.gaussianity import DIMENSIONS, class_spectra, normality, spectrum_shape
 from drumlin.metrics.geometry import pair_distances, spread
+from drumlin.results import Record
 from drumlin.tasks.base import Subject, TaskResult, as_arrays
 
 TASK = "geometry"
 
 
 def geometry(subject: Subject) -> TaskResult:
-    """Measure distances between class means, and intra- and inter-class spread of the test features.
+    """Measure distances between class means, and the spread of the test features: how wide, of what shape, how Gaussian.
 
     The means are the head's where it has any, else those of the training features. Where the loss has an optimal distance,
     it is recorded beside the measured one (as `published`, with its equation).
 
+    `center-loss` is the mean of ½‖z − c_y‖², with c the means of the training features whatever the head, so that losses can be
+    compared (I Fig. 6, which does not say what its centers are); `training-center-loss` that of the training features themselves.
+
+    Of the covariances of the classes, in test features, the medians of the share of the `first-eigenvalue`, of the participation ratio
+    (`effective-dimensions`) and of the largest eigenvalue to the smallest (`eigenvalue-ratio`; none if there are fewer samples than
+    dimensions). Of their normality, in the ten widest directions of each class, the share of the classes that Henze and Zirkler's test
+    rejects at 5% (`classes-not-normal`), and Mardia's kurtosis over that of a Gaussian (`kurtosis-ratio`).
+
     Returns:
-        Records; array `distances` (K, K) between means.
+        Records; arrays `distances` (K, K) between means, `means` (K, D), and `eigenvalues` (C, D) of the class covariances.
     """
     subject.begin()
     run = subject.run
-    means = class_means(run.classifier.head, subject.features(run.train_images()))
+    train = subject.features(run.train_images())
+    means = class_means(run.classifier.head, train)
     pairs = pair_distances(means.numpy())
     optimum = optimal_distance(run.classifier.head)
     known = {} if optimum is None else {"published": optimum, "published_source": "T eq. 16"}
@@ -43,16 +58,57 @@ def geometry(subject: Subject) -> TaskResult:
         subject.record(TASK, "inter-class-distance", widths.inter, **facts),
         subject.record(TASK, "intra-inter-ratio", widths.ratio, **(facts | {"unit": "ratio"})),
     ]
-    return TaskResult(records, as_arrays({"distances": torch.cdist(means, means), "means": means}))
+    centers = feature_means(train, run.classifier.head.num_classes)
+    records += [
+        _center_loss(subject, "center-loss", features, centers, split="test"),
+        _center_loss(subject, "training-center-loss", train, centers, split="train"),
+    ]
+    spectra = class_spectra(features.z.numpy(), features.y.numpy())
+    records += _shape(subject, spectra, len(features)) + _normality(subject, features)
+    arrays = {"distances": torch.cdist(means, means), "means": means, "eigenvalues": spectra}
+    return TaskResult(records, as_arrays(arrays))
+
+
+def _center_loss(subject: Subject, metric: str, features: FeatureSet, centers: Tensor, *, split: str) -> Record:
+    assert features.y is not None
+    value = float(center_loss(features.z, features.y, centers).double().mean())
+    return subject.record(TASK, metric, value, unit="squared feature units", split=split, n=len(features))
+
+
+def _shape(subject: Subject, spectra: npt.NDArray[np.float64], n: int) -> list[Record]:
+    measured = spectrum_shape(spectra)
+    return [
+        subject.record(TASK, metric, value, unit=unit, split="test", n=n)
+        for metric, value, unit in (
+            ("first-eigenvalue", measured.first_share, "fraction"),
+            ("effective-dimensions", measured.participation_ratio, "dimensions"),
+            ("eigenvalue-ratio", measured.condition, "ratio"),
+        )
+    ]
+
+
+def _normality(subject: Subject, features: FeatureSet) -> list[Record]:
+    assert features.y is not None
+    measured = normality(features.z.numpy(), features.y.numpy())
+    widest = f"{min(DIMENSIONS, features.z.shape[1])} widest directions of a class"
+    facts = {"split": "test", "n": measured.classes}
+    test = f"Henze-Zirkler at 5%, {widest}"
+    return [
+        subject.record(TASK, "classes-not-normal", measured.rejected, unit="fraction", protocol=test, **facts),
+        subject.record(TASK, "kurtosis-ratio", measured.kurtosis, unit="ratio", protocol=f"Mardia, {widest}", **facts),
+    ]
 
 
 def class_means(head: Head, features: FeatureSet) -> Tensor:
     """Return the means (K, D) that the head holds, else those of labelled features."""
-    if head.class_means is not None:
-        return head.class_means
+    return feature_means(features, head.num_classes) if head.class_means is None else head.class_means
+
+
+def feature_means(features: FeatureSet, num_classes: int) -> Tensor:
+    """Return the means (K, D) of the classes of labelled features."""
     assert features.y is not None
-    sums = torch.zeros(head.num_classes, head.in_features).index_add_(0, features.y, features.z)
-    return sums / torch.bincount(features.y, minlength=head.num_classes)[:, None]
+    counts = torch.bincount(features.y, minlength=num_classes)
+    return _gaussians.class_means(features.z, features.y, counts).to(features.z.dtype)
 
 
 def optimal_distance(head: Head) -> float | None:

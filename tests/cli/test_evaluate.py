@@ -1,0 +1,94 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drumlin.results import read, select
+
+pytestmark = pytest.mark.slow
+Copy = Callable[[str], Path]
+Drumlin = Callable[..., Any]
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def pairs(digit_files: Path, tmp_path: Path) -> Path:
+    """Pairs of the six digits, in two folds."""
+    names = [f"{file.parent.name}/{file.name}" for file in sorted(digit_files.glob("*/*.png"))]
+    listed = [(0, 1, 1), (0, 2, 0), (3, 4, 1), (3, 5, 0), (1, 2, 1), (4, 5, 0), (0, 4, 1), (1, 5, 0)]
+    lines = [f"{names[a]} {names[b]} {same} {row // 4}" for row, (a, b, same) in enumerate(listed)]
+    file = tmp_path / "pairs.txt"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def test_neighbours_and_clusters(drumlin: Drumlin, copied: Copy) -> None:
+    run = copied("gm")
+    outcome = drumlin("evaluate", run, "--neighbours", "--clusters")
+    assert outcome.code == 0, outcome.err
+    records = read(run / "results.jsonl")
+    assert {r.task for r in records} == {"classification", "geometry", "neighbours", "clusters"}
+    (record,) = select(records, task="neighbours", protocol="k=5, features as they are")
+    line = next(line for line in outcome.out.splitlines() if "k=5, features as they are" in line)
+    assert f"{100 * record.value:.2f}%" in line
+    assert f"{100 * record.ci_low:.2f}% to {100 * record.ci_high:.2f}%" in line
+    (record,) = select(records, task="clusters", protocol="ward, geometric mean")
+    line = next(line for line in outcome.out.splitlines() if "ward, geometric mean" in line)
+    assert line.endswith(f"{record.value:.4f}")
+    assert (run / "arrays" / "clusters.safetensors").is_file()
+
+
+def test_windows(drumlin: Drumlin, refused: Refused, copied: Copy) -> None:
+    run = copied("gm")
+    outcome = drumlin("evaluate", run, "--crops", 10, "--margin", 2)
+    assert outcome.code == 0, outcome.err
+    (record,) = select(read(run / "results.jsonl"), task="classification", metric="error", protocol="10-crop of 10x10")
+    line = next(
+        line for line in outcome.out.splitlines() if line.split()[1:2] == ["error"] and "10-crop of 10x10" in line
+    )
+    assert f"{100 * record.value:.2f}%" in line
+    assert "margin" in refused("evaluate", run, "--crops", 10)
+
+
+def test_pairs(drumlin: Drumlin, copied: Copy, pairs: Path, digit_files: Path) -> None:
+    run = copied("softmax")
+    words = ("evaluate", run, "--pairs", pairs, "--pair-images", digit_files)
+    outcome = drumlin(*words, "--pca", 4)
+    assert outcome.code == 0, outcome.err
+    found = select(read(run / "results.jsonl"), task="verification", metric="accuracy")
+    name = "/".join(pairs.parts[-2:])
+    scores = ("l2", "cosine", "mahalanobis")
+    assert [r.protocol for r in found] == [f"{name}, {score}, PCA 4, mirrored, View 2 (2 folds)" for score in scores]
+    for record in found:
+        line = next(
+            line for line in outcome.out.splitlines() if f" {record.protocol} " in line and "-error" not in line
+        )
+        assert f"{100 * record.value:.2f}%" in line
+    outcome = drumlin(*words, "--pca", "None", "--threshold-pairs", pairs)
+    assert outcome.code == 0, outcome.err
+    assert f"no PCA, mirrored, View 1 (threshold from {name})" in outcome.out
+
+
+def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, digit_files: Path) -> None:
+    run = copied("softmax")
+    words = ("evaluate", run, "--pairs", pairs, "--pair-images", digit_files)
+    message = refused(*words)
+    assert "pca must be in 1..16 for" in message
+    assert "got 64" in message
+    for lonely in (("--pairs", pairs), ("--pair-images", digit_files)):
+        assert "belong together" in refused("evaluate", run, *lonely)
+    for lonely in (("--threshold-pairs", pairs), ("--pca", 3)):
+        assert "name these with --pairs" in refused("evaluate", run, *lonely)
+    pairs.write_text(pairs.read_text().replace("\na/", "\na/no", 1))
+    message = refused(*words)
+    assert f"{pairs}, line 2: image a/no" in message
+    assert "is not in" in message
+    assert "nosuch cannot be read" in refused("evaluate", run, "--pairs", "nosuch", "--pair-images", digit_files)
+    assert not (run / "results.jsonl").exists()
+
+
+def test_help_says_what_there_is(drumlin: Drumlin) -> None:
+    shown = drumlin("evaluate", "--help").out
+    for flag in ("--neighbours", "--clusters", "--pairs", "--pair-images", "--threshold-pairs", "--pca"):
+        assert flag in shown
