@@ -409,3 +409,20 @@ def test_windows_are_cut_out_of_larger_images(small: Small, tmp_path: Path, monk
         held_out = run.holdout_images()
         wrong = (classifier(held_out.float()).argmax(1) != held_out.labels).float().mean().item()
     assert log(tmp_path / "run")[-1]["holdout_error"] == pytest.approx(wrong)
+
+
+def test_a_probe_is_heard_after_every_epoch_and_changes_nothing(small, tmp_path) -> None:
+    settings = small(backbone={"dropout": 0.2})
+    heard = []
+
+    def probe(classifier, training, holdout):
+        heard.append((classifier.training, torch.is_grad_enabled(), len(training), len(holdout)))
+        return {"number": float(len(heard))}
+
+    probed = train(settings, tmp_path / "probed", probe=probe)
+    plain = train(settings, tmp_path / "plain")
+    torch.testing.assert_close(probed.state_dict(), plain.state_dict(), rtol=0, atol=0)
+    split = Run(tmp_path / "probed").split
+    assert heard == [(False, False, len(split.train), len(split.holdout))] * 2
+    assert [epoch["probe"] for epoch in Run(tmp_path / "probed").history] == [{"number": 1.0}, {"number": 2.0}]
+    assert all("probe" not in epoch for epoch in Run(tmp_path / "plain").history)

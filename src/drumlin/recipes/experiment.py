@@ -14,17 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drumlin.recipes.variants import Measured, Variant
+from drumlin.recipes.recording import TUNING, diverged, measured, tuning_record
+from drumlin.recipes.variants import Variant
 from drumlin.results import Record, append, latest, read, select
 from drumlin.results.record import Scale
-from drumlin.settings.run import RunSettings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.training_time import TASK as TRAINING
 from drumlin.tasks.training_time import training_time
-from drumlin.training import Run, TrainingError, train
+from drumlin.training import Probe, Run, TrainingError, train
 from drumlin.training.progress import Reporter
-
-TUNING = "tuning"
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Experiment:
         scale: "paper", "cpu" or "smoke".
         variants: the rows.
         measure: subject → results, the records of which are kept; among them one with the metric "error".
+        probe: measured of each model after every epoch, for curves; None for nothing.
         finish: (ledger, folder of the runs, folder for files) → files; draws what the measured runs show, if they are to be drawn.
         show: records of the measured runs → tables in Markdown, beside that of the errors.
     """
@@ -46,6 +45,7 @@ class Experiment:
     measure: Callable[[Subject], Iterable[TaskResult]]
     finish: Callable[[Ledger, Path, Path], list[Path]] | None = None
     show: Callable[[Sequence[Record]], str] | None = None
+    probe: Probe | None = None
 
 
 @dataclass(frozen=True)
@@ -199,12 +199,12 @@ def perform(
     settings = dataclasses.replace(asked, data=dataclasses.replace(asked.data, root=root, download=download))
     folder = out / step.folder
     try:
-        train(settings, folder, resume=(folder / "config.json").exists(), reporter=reporter)
+        train(settings, folder, resume=(folder / "config.json").exists(), reporter=reporter, probe=experiment.probe)
     except TrainingError:
-        records = _diverged(step, experiment, settings)
+        records = [diverged(step, experiment, settings)]
     else:
         subject = Subject(Run(folder, root=root, download=download), recipe=experiment.name, scale=experiment.scale)
-        records = [_tuning_record(step, subject)] if step.tuning else _measured(step, experiment, subject)
+        records = [tuning_record(step, subject)] if step.tuning else measured(step, experiment, subject)
         protocol = f"{variant.name}; {step.candidate}"
         records += [dataclasses.replace(record, protocol=protocol) for record in training_time(subject).records]
     records = [dataclasses.replace(record, asked=asked.identity) for record in records]
@@ -237,67 +237,7 @@ def finished_runs(ledger: Ledger, out: Path) -> dict[tuple[str, int], Path | Non
     return folders
 
 
-_ERROR = Measured("classification", "error")
-
-
 def _is_of(record: Record, variant: Variant, candidate: str) -> bool:
     """Return whether a record was made with the settings that a candidate has now; one that does not say so counts."""
     assert record.seed is not None
     return record.asked in (None, variant.settings(candidate, record.seed).identity)
-
-
-def _measured(step: Step, experiment: Experiment, subject: Subject) -> list[Record]:
-    records = [record for result in experiment.measure(subject) for record in result.records]
-    return [_named(record, step.variant) for record in records]
-
-
-def _named(record: Record, variant: Variant) -> Record:
-    """Return a record of this variant, with what was published of it."""
-    protocol = variant.name if record.protocol is None else f"{variant.name}; {record.protocol}"
-    what = Measured(record.task, record.metric, record.detector, record.anomaly)
-    exact = variant.also.get(what._replace(protocol=record.protocol))
-    known = variant.published if what == _ERROR else exact or variant.also.get(what)
-    if known is None:
-        return dataclasses.replace(record, protocol=protocol)
-    return dataclasses.replace(record, protocol=protocol, published=known.value, published_source=known.source)
-
-
-def _tuning_record(step: Step, subject: Subject) -> Record:
-    error = _holdout_error(subject)
-    n, protocol = len(subject.run.split.holdout), f"{step.variant.name}; {step.candidate}"
-    facts = {"split": "holdout", "unit": "fraction", "n": n, "protocol": protocol}
-    return subject.record(TUNING, "holdout-error", error, **facts, **subject.trained_with)
-
-
-def _holdout_error(subject: Subject) -> float:
-    error = subject.run.history[-1]["holdout_error"]
-    if error is None:
-        raise ValueError("candidates are chosen by their error on the hold-out, and nothing was held out")
-    return float(error)
-
-
-def _diverged(step: Step, experiment: Experiment, settings: RunSettings) -> list[Record]:
-    """Return the record of a training that came to no end: it has no number."""
-    task, metric, split, protocol = "classification", "error", "test", step.variant.name
-    if step.tuning:
-        task, metric, split, protocol = TUNING, "holdout-error", "holdout", f"{step.variant.name}; {step.candidate}"
-    published = None if step.tuning else step.variant.published
-    return [
-        Record(
-            run=step.folder,
-            recipe=experiment.name,
-            task=task,
-            data=settings.data.name,
-            split=split,
-            head=settings.head.name,
-            backbone=settings.backbone.name,
-            protocol=protocol,
-            metric=metric,
-            value=None,
-            unit="fraction",
-            seed=step.seed,
-            scale=experiment.scale,
-            published=None if published is None else published.value,
-            published_source=None if published is None else published.source,
-        )
-    ]

@@ -15,6 +15,7 @@ from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.curves import nearness
 
 ABOUT = "MNIST with isomax, center loss and softmax: steps, neighbours, clusters, FGSM (I Tables 2-5)"
 
@@ -68,7 +69,7 @@ def experiment(scale: Scale) -> Experiment:
         error, also = published(rows, name)
         settings = _settings(chosen, effort, head)
         variants.append(Variant(f"{name}, 2-D", {f"lr={_RATE:g}": settings}, chosen.seeds, error, also))
-    return Experiment("mnist-isomax", scale, tuple(variants), measured, show=show)
+    return Experiment("mnist-isomax", scale, tuple(variants), measured, show=show, probe=nearness)
 
 
 def _settings(chosen: Setting, effort: Effort, head: HeadSettings) -> RunSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,12 @@ from drumlin.training.schedules import rate_factor
 
 
 def train(
-    settings: RunSettings, out: Path | str, *, resume: bool = False, reporter: Reporter | None = None
+    settings: RunSettings,
+    out: Path | str,
+    *,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+    probe: Probe | None = None,
 ) -> Classifier:
     """Train a classifier and leave everything about it in the folder `out`; return it in evaluation mode.
 
@@ -47,6 +52,7 @@ def train(
         out: the run's folder; made if need be.
         resume: go on from the last whole checkpoint in `out`, or begin if there is none.
         reporter: hears of steps and epochs; None is silence.
+        probe: what else `training.jsonl` is to say of the model after every epoch; it must draw nothing from torch's generators.
 
     Raises:
         ValueError: a setting that does not fit; data that is not there; `out` holds a run already (without `resume`) or one of
@@ -74,7 +80,8 @@ def train(
             classifier.head.set_class_weights(balanced_weights(chosen.labels, len(images.class_names)).to(device))
         # Made before the folder is claimed: settings that do not fit leave no half-begun run behind.
         given = chosen if uncut is images else uncut.subset(keep)
-        loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, reporter or Silent())
+        shown = reporter or Silent()
+        loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, shown, probe)
         group.wait()
         if group.first:
             claim(out, settings, Split(keep, hold, images.fingerprint), group.world)
@@ -130,6 +137,10 @@ def _deterministic(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.benchmark = benchmark
 
 
+Probe = Callable[[Classifier, Images | ImageFiles, Images | ImageFiles], Mapping[str, float]]
+"""(classifier in evaluation mode, training images, hold-out) → finite numbers by name."""
+
+
 class _Loop:
     """The state of a training that is under way."""
 
@@ -143,8 +154,10 @@ class _Loop:
         holdout: Images | ImageFiles,
         group: Processes,
         reporter: Reporter,
+        probe: Probe | None,
     ) -> None:
         self.settings, self.out, self.classifier, self.group = settings, out, classifier, group
+        self.probe = probe
         self.images, self.uncut, self.holdout = images, uncut, holdout
         self.reporter = reporter if group.first else Silent()
         self.device = next(classifier.parameters()).device
@@ -168,7 +181,7 @@ class _Loop:
         self.reporter.start(self.epochs, self.steps, progress.epoch)
         try:
             for epoch in range(progress.epoch, self.epochs):
-                history.append(self._epoch(epoch))
+                history.append(self._epoch(epoch) | self._probed())
                 if self.group.first:
                     done = Progress(epoch + 1, history)
                     save_checkpoint(folder, self.classifier, self.optimizer, done, self.identity)
@@ -237,6 +250,12 @@ class _Loop:
             "seconds": seconds,
             "seconds_with_evaluation": time.perf_counter() - begin,
         }
+
+    def _probed(self) -> dict[str, Any]:
+        if self.probe is None or not self.group.first:
+            return {}
+        with evaluation_mode(self.classifier), torch.no_grad():
+            return {"probe": dict(self.probe(self.classifier, self.images, self.holdout))}
 
     def _set_rate(self, step: int) -> None:
         factor = rate_factor(self.settings.training.schedule, step, self.steps * self.epochs)

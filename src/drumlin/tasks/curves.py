@@ -1,0 +1,44 @@
+"""What can be measured of a model after every epoch of its training, without the test split."""
+
+from __future__ import annotations
+
+import torch
+
+from drumlin.data import AnyImages
+from drumlin.features import extract
+from drumlin.functional import center_loss, nearest
+from drumlin.metrics.neighbours import majority
+from drumlin.model import Classifier
+
+_TRAINING = 5_000
+_K = 5
+
+
+def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) -> dict[str, float]:
+    """Return how near held-out features lie to the training features of their class.
+
+    Args:
+        classifier: in evaluation mode.
+        training: images that are trained on; the first 5,000 count.
+        holdout: images that are not.
+
+    Returns:
+        `neighbour_accuracy`, the share of held-out images that the majority of their 5 nearest training features classifies right, and
+        `center_loss`, the mean of ½‖z − c_y‖², c the means of these training features. Nothing where nothing is held out.
+
+    Source: I Fig. 5 (k = 5), Fig. 6; there of test images.
+    """
+    if len(holdout) == 0:
+        return {}
+    known = extract(classifier, training.subset(torch.arange(min(_TRAINING, len(training)))))
+    fresh = extract(classifier, holdout)
+    assert known.y is not None
+    assert fresh.y is not None
+    places = nearest(fresh.z, known.z, min(_K, len(known)), dtype=torch.float64)
+    right = torch.from_numpy(majority(known.y[places].numpy())) == fresh.y
+    counts = torch.bincount(known.y, minlength=classifier.head.num_classes)
+    sums = torch.zeros(len(counts), known.z.shape[1]).index_add_(0, known.y, known.z)
+    centers = sums / counts.clamp_min(1)[:, None]
+    seen = counts[fresh.y] > 0
+    losses = center_loss(fresh.z[seen], fresh.y[seen], centers).double()
+    return {"neighbour_accuracy": float(right.double().mean()), "center_loss": float(losses.mean())}
