@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from drumlin.recipes import RECIPES, about, mnist_heads, recipe
@@ -43,10 +45,21 @@ def test_the_rows_of_table_1_are_on_its_network():
     published = {name: v.published.value for name, v in variants.items() if name.endswith("L's network")}
     assert published["softmax, 2-D, L's network"] == 0.0182
     assert published["lgm alpha=1, 100-D, L's network"] == pytest.approx(0.0039)
-    assert len(published) == 12
+    assert len(published) == 14
     (settings,) = variants["softmax, 2-D, L's network"].candidates.values()
     assert not settings.backbone.relu, "features of two dimensions would fill one quadrant"
 
 
 def test_nothing_published_stands_beside_other_data():
     assert all(variant.published is None for variant in mnist_heads.experiment("smoke").variants)
+
+
+def test_what_is_clipped_differs_in_nothing_else():
+    variants = {v.name: v for v in mnist_heads.experiment("cpu").variants}
+    for name in ("gm clipped, 2-D", "lgm clipped, 100-D", "lgm alpha=1 clipped, 2-D, L's network"):
+        clipped, plain = variants[name], variants[name.replace(" clipped", "")]
+        assert clipped.published == plain.published
+        for rate, settings in clipped.candidates.items():
+            assert settings.training.grad_clip == 1.0
+            training = dataclasses.replace(settings.training, grad_clip=None)
+            assert dataclasses.replace(settings, training=training) == plain.candidates[rate]
