@@ -59,7 +59,7 @@ def test_pairs(drumlin: Drumlin, copied: Copy, pairs: Path, digit_files: Path) -
     found = select(read(run / "results.jsonl"), task="verification", metric="accuracy")
     name = "/".join(pairs.parts[-2:])
     scores = ("l2", "cosine", "mahalanobis")
-    assert [r.protocol for r in found] == [f"{name}, {score}, PCA 4, mirrored, View 2 (2 folds)" for score in scores]
+    assert [r.protocol for r in found] == [f"{name}, {score}, PCA 4, mirrored, 2 folds" for score in scores]
     for record in found:
         line = next(
             line for line in outcome.out.splitlines() if f" {record.protocol} " in line and "-error" not in line
@@ -67,7 +67,7 @@ def test_pairs(drumlin: Drumlin, copied: Copy, pairs: Path, digit_files: Path) -
         assert f"{100 * record.value:.2f}%" in line
     outcome = drumlin(*words, "--pca", "None", "--threshold-pairs", pairs)
     assert outcome.code == 0, outcome.err
-    assert f"no PCA, mirrored, View 1 (threshold from {name})" in outcome.out
+    assert f"no PCA, mirrored, threshold from {name}" in outcome.out
 
 
 def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, digit_files: Path) -> None:

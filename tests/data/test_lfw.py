@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drumlin.data import Images, datasets, load
-from drumlin.data.lfw import groups, read_people
+from drumlin.data.lfw import groups, read_lfw_pairs, read_people
 
 Make = Callable[..., Path]
 PEOPLE = {"Ann": 6, "Bob_Lee": 5, "Cy": 1, "Dee": 4, "Eve": 2}
@@ -49,6 +49,9 @@ def test_groups(root: Path) -> None:
     assert files(root, "lfw:without-fold-2", "all")[0] == ("Ann", "Bob_Lee", "Eve")
     assert files(root, "lfw:without-fold-3", "all")[0] == ("Ann", "Dee")
     assert files(root, "lfw:dev,Eve", "all")[0] == ("Ann", "Dee", "Eve")
+    assert groups(root)["without-folds-1-2"] == ("Bob_Lee", "Eve")
+    assert groups(root)["without-folds-2-3"] == ("Ann", "Cy")
+    assert groups(root)["without-folds-3-1"] == ("Dee",)
     with pytest.raises(ValueError, match="unknown class 'without-fold-4': did you mean 'without-fold-"):
         load("lfw:without-fold-4", "train", root=root)
 
@@ -120,6 +123,35 @@ def test_damaged_lists(root: Path, text: str, message: str) -> None:
     (root / "lfw/people.txt").write_text(text)
     with pytest.raises(ValueError, match=message):
         groups(root)
+
+
+PAIRS = "3\t1\nAnn\t1\t6\nAnn\t2\tCy\t1\nDee\t3\t4\nDee\t1\tDee\t2\nEve\t1\t2\nBob_Lee\t5\tEve\t2\n"
+
+
+def test_pairs_of_a_fold(root: Path) -> None:
+    (root / "lfw/pairs.txt").write_text(PAIRS)
+    whole = read_lfw_pairs("pairs.txt", root)
+    assert (whole.name, whole.folds, len(whole)) == ("lfw/pairs.txt", 3, 6)
+    part = read_lfw_pairs("pairs.txt", root, fold=3)
+    assert part.name == "lfw/pairs.txt, fold 3"
+    assert part.fold.tolist() == [2, 2]
+    assert part.same.tolist() == [True, False]
+    shown = [[part.tree.names[i].partition("/")[2] for i in pair] for pair in part.index.tolist()]
+    assert shown == [["Eve_0001.jpg", "Eve_0002.jpg"], ["Bob_Lee_0005.jpg", "Eve_0002.jpg"]]
+    assert len(part.tree) == 3, "the images of other folds are not decoded"
+
+
+def test_pairs_that_are_not_there(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"LFW's list pairsDevTest\.txt is not beside the images, in .*: get lfw-deep"):
+        read_lfw_pairs("pairsDevTest.txt", root)
+    with pytest.raises(ValueError, match=r"no folder of images under .*empty \(lfw/images, .*\): get lfw-deep"):
+        read_lfw_pairs("pairs.txt", tmp_path / "empty")
+    (root / "lfw/pairs.txt").write_text(PAIRS)
+    for fold in (0, 4):
+        with pytest.raises(ValueError, match=rf"fold must be in 1\.\.3 for lfw/pairs\.txt, got {fold}"):
+            read_lfw_pairs("pairs.txt", root, fold=fold)
+    monkeypatch.setenv("DRUMLIN_DATA", str(root))
+    assert len(read_lfw_pairs("pairs.txt")) == 6
 
 
 @pytest.mark.data

@@ -92,12 +92,12 @@ def test_scores_by_a_slow_loop(subject: Make, listed: Listed, head: str, pca: in
             above = min(d[d > best], default=math.inf)
             t = best if math.isinf(best) else (best + above) / 2
             shares.append(((own[fold == one] <= t) == same[fold == one]).mean())
-        accuracy = records["accuracy", f"{protocol}, View 2 (5 folds)"]
+        accuracy = records["accuracy", f"{protocol}, 5 folds"]
         error = np.std(shares, ddof=1) / math.sqrt(5)
         assert accuracy.value == pytest.approx(np.mean(shares))
         assert accuracy.ci_low == pytest.approx(np.mean(shares) - 1.96 * error)
         assert accuracy.ci_high == pytest.approx(min(1, np.mean(shares) + 1.96 * error))
-        assert records["accuracy-standard-error", f"{protocol}, View 2 (5 folds)"].value == pytest.approx(error)
+        assert records["accuracy-standard-error", f"{protocol}, 5 folds"].value == pytest.approx(error)
         assert (accuracy.n, accuracy.unit, accuracy.task) == (60, "fraction", "verification")
         assert result.arrays[f"{protocol}/tpr"][-1] == 1
     assert torch.equal(result.arrays["digits/pairs.txt/same"], pairs.same)
@@ -109,7 +109,7 @@ def test_view_1_takes_its_threshold_from_other_pairs(subject: Make, listed: List
     made, test, other = subject("softmax"), listed(50), listed(70, None, seed=1, name="dev.txt")
     result = verification(made, test, threshold_pairs=other, scores=["l2"], pca=None)
     (record,) = [r for r in result.records if r.metric == "accuracy"]
-    assert record.protocol == "digits/pairs.txt, l2, no PCA, mirrored, View 1 (threshold from digits/dev.txt)"
+    assert record.protocol == "digits/pairs.txt, l2, no PCA, mirrored, threshold from digits/dev.txt"
     assert "accuracy-standard-error" not in {r.metric for r in result.records}
     own, theirs = (distances_by_loop(made, p, "l2", pca=None, flip=True) for p in (test, other))
     right = [((theirs <= t) == other.same.numpy()).sum() for t in np.sort(theirs)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from drumlin.data.folders import Tree, scan
+from drumlin.data.pairs import Pairs, read_pairs
 from drumlin.data.partition import draw_split
+from drumlin.data.roots import data_root
 
 PLACES = tuple(
     f"{base}/{folder}" for base in ("lfw", "lfw-py") for folder in ("images", "lfw-deepfunneled", "lfw_funneled", "lfw")
@@ -44,11 +48,13 @@ def read_lfw(root: Path, split: str, download: bool) -> Tree:
 
 
 def groups(root: Path) -> Mapping[str, tuple[str, ...]]:
-    """Return the people whom LFW's views leave to training, by the name after the colon: dev, without-fold-1, ..., -10.
+    """Return the people whom LFW's views leave to training, by the name after the colon: dev, without-fold-1, without-folds-1-2, ...
 
     - `dev`: the people of peopleDevTrain.txt, View 1. Choose models and settings with these, and pairsDevTest.txt.
     - `without-fold-N`: all people of people.txt but those of its fold N, View 2. Nobody in the pairs of fold N of pairs.txt
       is among them.
+    - `without-folds-N-M`: nor those of fold M, the one after N (after the last, the first): its pairs show people who are as new to
+      the model as those of fold N, and choose the threshold for them.
 
     Lists that are not there give no groups.
 
@@ -65,10 +71,62 @@ def groups(root: Path) -> Mapping[str, tuple[str, ...]]:
         found["dev"] = read_people(development, base)[0]
     if everybody.is_file():
         folds = read_people(everybody, base)
-        for out in range(len(folds)):
-            others = (people for fold, people in enumerate(folds) if fold != out)
-            found[f"without-fold-{out + 1}"] = tuple(person for people in others for person in people)
+        for first in range(len(folds)):
+            second = (first + 1) % len(folds)
+            found[f"without-fold-{first + 1}"] = _without(folds, first)
+            found[f"without-folds-{first + 1}-{second + 1}"] = _without(folds, first, second)
     return found
+
+
+def read_lfw_pairs(name: str, root: str | os.PathLike[str] | None = None, *, fold: int | None = None) -> Pairs:
+    """Return one of LFW's lists of pairs, with its images.
+
+    Args:
+        name: pairsDevTrain.txt or pairsDevTest.txt (View 1), or pairs.txt (View 2, ten folds).
+        root: the data root; by default the environment's DRUMLIN_DATA, else the user's cache folder.
+        fold: only the pairs of this fold, counted from 1 as in the names of `groups`; None for all.
+
+    Returns:
+        The pairs, named lfw/NAME wherever the set lies, or "lfw/NAME, fold N".
+
+    Raises:
+        ValueError: no LFW or no such list under the root, with how to get it; a fold that the list has not; and as `read_pairs`.
+
+    Source: Huang, Ramesh, Berg, Learned-Miller, Labeled Faces in the Wild, UMass technical report 07-49, 2007.
+
+    >>> read_lfw_pairs("pairs.txt", "no-such-root")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: no folder of images under no-such-root (lfw/images, ...): get lfw-deepfunneled.tgz ...
+    """
+    try:
+        base = _images(data_root(root))
+    except ValueError as error:
+        raise ValueError(f"{error}: {BY_HAND}") from None
+    file = base.parent / name
+    if not file.is_file():
+        raise ValueError(f"LFW's list {name} is not beside the images, in {base.parent}: {BY_HAND}")
+    pairs = replace(read_pairs(file, base), name=f"lfw/{name}")
+    return pairs if fold is None else _of_fold(pairs, fold)
+
+
+def _of_fold(pairs: Pairs, fold: int) -> Pairs:
+    """Return the pairs of a fold, counted from 1, with the images that are in them."""
+    rows = (pairs.fold == fold - 1).nonzero()[:, 0]
+    if len(rows) == 0:
+        raise ValueError(f"fold must be in 1..{pairs.folds} for {pairs.name}, got {fold}")
+    images, index = torch.unique(pairs.index[rows], return_inverse=True)
+    return replace(
+        pairs,
+        tree=pairs.tree.subset(images),
+        index=index,
+        same=pairs.same[rows],
+        fold=pairs.fold[rows],
+        name=f"{pairs.name}, fold {fold}",
+    )
+
+
+def _without(folds: list[tuple[str, ...]], *out: int) -> tuple[str, ...]:
+    return tuple(person for fold, people in enumerate(folds) if fold not in out for person in people)
 
 
 def read_people(file: Path, images: Path) -> list[tuple[str, ...]]:

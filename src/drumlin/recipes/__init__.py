@@ -20,6 +20,16 @@ RECIPES: dict[str, str] = {
     "cifar-white-box": "drumlin.recipes.cifar_white_box",
     "mnist-beyond": "drumlin.recipes.mnist_beyond",
     "mnist-isomax": "drumlin.recipes.mnist_isomax",
+    "mnist-distances": "drumlin.recipes.mnist_distances",
+    "cifar10-heads": "drumlin.recipes.cifar10_heads",
+    "cifar-isomax": "drumlin.recipes.cifar_isomax",
+    "cifar100": "drumlin.recipes.cifar100",
+    "cifar100-sensitivity": "drumlin.recipes.cifar100_sensitivity",
+    "cifar100-filters": "drumlin.recipes.cifar100_filters",
+    "imagenet-heads": "drumlin.recipes.imagenet_heads",
+    "ilsvrc-isomax": "drumlin.recipes.ilsvrc_isomax",
+    "faces": "drumlin.recipes.faces",
+    "faces-sensitivity": "drumlin.recipes.faces_sensitivity",
 }
 """Name → module. Each has `ABOUT`, a line, and `experiment(scale) -> Experiment`."""
 

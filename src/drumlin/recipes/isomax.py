@@ -12,30 +12,42 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from drumlin.attacks import FGSM
+from drumlin.recipes import feature_space
+from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.scales import Setting
 from drumlin.recipes.tables import in_percent, row_of
-from drumlin.recipes.variants import Measured, Published
+from drumlin.recipes.variants import Measured, Published, Variant
 from drumlin.results import Record, select, table
+from drumlin.results.record import Scale
+from drumlin.settings.backbones import backbone_settings
+from drumlin.settings.data import AugmentSettings, DataSettings
+from drumlin.settings.heads import HeadSettings, head_settings
+from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 from drumlin.tasks.base import Subject, TaskResult
-from drumlin.tasks.classification import classification
-from drumlin.tasks.clusters import clusters
-from drumlin.tasks.convergence import TASK as CONVERGENCE
-from drumlin.tasks.convergence import convergence
-from drumlin.tasks.geometry import geometry
-from drumlin.tasks.neighbours import neighbours
+from drumlin.tasks.curves import nearness
 from drumlin.tasks.robustness import attack_images, robustness
 
 EPSILONS = tuple(float(f"{e:.3g}") for e in np.geomspace(0.001, 0.5, 17))
 """ε on pixels in [0, 1] at which accuracy is measured."""
 PUBLISHED_EPSILONS = (0.003, 0.01, 0.03)
 
+HEADS: dict[str, HeadSettings] = {
+    "softmax": head_settings("softmax"),
+    "center": head_settings("center"),
+    "isotropic": head_settings("isotropic", weight=0.05),
+}
+"""The losses that I compares on every data set."""
+
+_RATE, _DECAY, _EVERY = 0.1, 0.96, 1000
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What I has of a loss: accuracies in percent of Tables 3 and 4, NMI of Table 5."""
+    """What I has of a loss: accuracies in percent of Tables 3 and 4 (None where nothing was attacked), NMI of Table 5."""
 
     accuracy: float
     neighbours: tuple[float, float, float]
-    attacked: tuple[float, float, float]
+    attacked: tuple[float, float, float] | None
     nmi: tuple[float, float]
 
     def values(self) -> dict[Measured, Published]:
@@ -63,11 +75,7 @@ def measure(subject: Subject, attacked: Sequence[float] | None, images: int | No
         attacked: accuracies in percent at I's three ε; None where it has none.
         images: that are attacked; None for all.
     """
-    yield classification(subject)
-    yield convergence(subject)
-    yield geometry(subject)
-    yield neighbours(subject)
-    yield clusters(subject)
+    yield from feature_space.measure(subject)
     accuracies = []
     for epsilon in EPSILONS:
         found = attack_images(subject, FGSM(epsilon=epsilon), limit=images)
@@ -116,14 +124,7 @@ def fitting_scale(
 
 def show(records: Sequence[Record]) -> str:
     """Return Tables 2 to 5; published values are in parentheses."""
-    parts = []
-    for title, task, metric in (
-        ("Steps to converge", CONVERGENCE, "steps"),
-        ("Accuracy of k nearest neighbours, %", "neighbours", "accuracy"),
-        ("Normalised mutual information", "clusters", "nmi"),
-    ):
-        rows = [_split(in_percent(r)) for r in select(records, task=task, metric=metric)]
-        parts += [title, table(rows, rows=["head"], columns=["anomaly"], digits=3, published=True)]
+    parts = [feature_space.show(records)]
     rows = [row_of(in_percent(r)) for r in select(records, task="robustness", metric="error")]
     parts += ["Error under FGSM, %", table(rows, rows=["anomaly"], columns=["protocol"])]
     scales = [row_of(r) for name in ("epsilon-scale", "epsilon-scale-misfit") for r in select(records, metric=name)]
@@ -132,13 +133,69 @@ def show(records: Sequence[Record]) -> str:
     return "\n\n".join(parts)
 
 
-def _split(record: Record) -> Record:
-    """Return a record with its row as the head, and what else its protocol says as the column."""
-    row, _, rest = (record.protocol or "").partition("; ")
-    return dataclasses.replace(record, head=row, anomaly=rest or record.metric, protocol=None)
-
-
 def published(rows: Mapping[str, Row], name: str) -> tuple[Published | None, dict[Measured, Published]]:
     """Return what stands beside a row's error, and beside its other numbers."""
     row = rows.get(name)
     return (None, {}) if row is None else (row.error, row.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """What a scale decides of I's experiments on MNIST and CIFAR-10.
+
+    Attributes:
+        network: name of the backbone.
+        feature_dim: dimension of the features.
+        epochs: of the training.
+        steps: an epoch's, with the hold-out left out: the learning rate falls by steps.
+        attacked: how many test images are attacked; None for all.
+    """
+
+    network: str
+    feature_dim: int
+    epochs: int
+    steps: int
+    attacked: int | None
+
+
+def experiment(
+    name: str, scale: Scale, chosen: Setting, effort: Effort, heads: Mapping[str, HeadSettings], rows: Mapping[str, Row]
+) -> Experiment:
+    """Return I's experiment on a small data set: no augmentation, Adagrad from 0.1, times 0.96 every 1000 steps (I §4.1.1).
+
+    Args:
+        name: of the recipe.
+        scale: of the experiment.
+        chosen: data, batch size and seeds of the scale.
+        effort: network and length of the scale.
+        heads: row → loss; I's own row is found by the loss's name.
+        rows: name of a head → what I has of it.
+    """
+
+    def measured(subject: Subject) -> Iterator[TaskResult]:
+        row = rows.get(subject.run.settings.head.name)
+        return measure(subject, None if row is None else row.attacked, effort.attacked)
+
+    variants = []
+    for row, head in heads.items():
+        error, also = published(rows, row)
+        candidates = {f"lr={_RATE:g}": _settings(chosen, effort, head)}
+        variants.append(Variant(f"{row}, {effort.feature_dim}-D", candidates, chosen.seeds, error, also))
+    return Experiment(name, scale, tuple(variants), measured, show=show, probe=nearness)
+
+
+def _settings(chosen: Setting, effort: Effort, head: HeadSettings) -> RunSettings:
+    training = TrainingSettings(
+        epochs=effort.epochs,
+        batch_size=chosen.batch_size,
+        # TensorFlow's Adagrad starts its sums of squares at 0.1, torch's at 0.
+        optimizer=OptimizerSettings(
+            name="Adagrad", lr=_RATE, weight_decay=0.0, options={"initial_accumulator_value": 0.1}
+        ),
+        schedule=ScheduleSettings(
+            name="exponential", factor=_DECAY, period=min(1.0, _EVERY / (effort.epochs * effort.steps))
+        ),
+    )
+    data = DataSettings(name=chosen.data, augment=AugmentSettings())
+    backbone = backbone_settings(effort.network, feature_dim=effort.feature_dim)
+    return RunSettings(data=data, head=head, backbone=backbone, training=training)

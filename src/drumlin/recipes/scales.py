@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import TypeVar
 
 from drumlin._io import unknown
 from drumlin.results.record import Scale
@@ -11,6 +12,8 @@ from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import HeadSettings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
+
+_T = TypeVar("_T")
 
 RATES = (0.01, 0.03, 0.1, 0.3)
 """The same four learning rates are tried for every head, where there are several."""
@@ -51,6 +54,18 @@ CIFAR10: dict[Scale, Setting] = {
 }
 """CIFAR-10 under attack: ResNet-32 for 300 epochs as in T §4.2 and §4.4, or ResNet-20 for eight with one cycle of the rate."""
 
+CIFAR100: dict[Scale, Setting] = {
+    "cpu": Setting("cifar100", "vgg-13", 8, 128, (0,), (0.1,), augment=_T_AUGMENT),
+    "paper": Setting("cifar100", "vgg-13", 300, 128, (0, 1, 2), (0.1,), _T_STEPS, _T_AUGMENT),
+    "smoke": dataclasses.replace(_SMOKE, rates=RATES[1:2]),
+}
+"""CIFAR-100: 300 epochs with steps after half and three quarters of them, as on CIFAR-10, or eight with one cycle of the rate.
+
+L and T print no schedule for CIFAR-100. L's code (github.com/WeitaoVan/L-GM-loss, examples/cifar100/simple) has batches of 128, rate
+0.1 divided by 10 at 60,000 and 90,000 of 120,000 steps, weight decay 5e-4 and Nesterov's momentum; its snapshots are called
+"300epc". So it is the schedule of CIFAR-10, in passes over 50,000 images. Here 300 passes are taken, not 120,000 steps: with 5,000
+images held out they are 105,300 steps."""
+
 _T_IMAGENET = ScheduleSettings(name="step", milestones=(0.3, 0.6, 0.9), factor=0.1)
 _ONE_CYCLE = ScheduleSettings()
 
@@ -62,8 +77,8 @@ IMAGENET: dict[Scale, Setting] = {
 """ImageNet: as in T §4.2, or 200 of its classes at 64 pixels on a smaller network."""
 
 
-def setting(settings: Mapping[Scale, Setting], scale: Scale) -> Setting:
-    """Return the setting of a scale.
+def setting(settings: Mapping[Scale, _T], scale: Scale) -> _T:
+    """Return the setting of a scale, of whatever kind.
 
     Raises:
         ValueError: there is none; the message names those there are.

@@ -117,13 +117,13 @@ def verification(
             threshold = best_threshold(_distances(mapped, others, threshold_pairs), threshold_pairs.same.numpy())
             right = count_right(own, same, threshold)
             low, high = wilson(right, len(pairs))
-            view = f"{protocol}, View 1 (threshold from {threshold_pairs.name})"
+            view = f"{protocol}, threshold from {threshold_pairs.name}"
             interval = {"ci_low": low, "ci_high": high}
             records.append(subject.record(TASK, "accuracy", right / len(pairs), protocol=view, **interval, **facts))
         elif pairs.folds > 1:
             folded = folded_accuracy(own, same, pairs.fold.numpy())
             half = _NORMAL_975 * folded.standard_error
-            view = f"{protocol}, View 2 ({pairs.folds} folds)"
+            view = f"{protocol}, {pairs.folds} folds"
             interval = {"ci_low": max(0.0, folded.mean - half), "ci_high": min(1.0, folded.mean + half)}
             records.append(subject.record(TASK, "accuracy", folded.mean, protocol=view, **interval, **facts))
             error = folded.standard_error

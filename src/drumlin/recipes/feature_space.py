@@ -1,0 +1,53 @@
+"""What is measured of the classes and features of any model: error, geometry, steps to converge, neighbours, clusters; its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from drumlin.recipes.tables import by_row, in_percent
+from drumlin.results import Record, select, table
+from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.classification import classification
+from drumlin.tasks.clusters import clusters
+from drumlin.tasks.convergence import TASK as CONVERGENCE
+from drumlin.tasks.convergence import convergence
+from drumlin.tasks.geometry import TASK as GEOMETRY
+from drumlin.tasks.geometry import geometry
+from drumlin.tasks.neighbours import neighbours
+
+_TABLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("Steps to converge", CONVERGENCE, ("steps",)),
+    ("Accuracy of k nearest neighbours, %", "neighbours", ("accuracy",)),
+    ("Normalised mutual information", "clusters", ("nmi",)),
+    (
+        "Geometry; in parentheses the distance of means at the optimum of the loss",
+        GEOMETRY,
+        ("mean-distance", "mean-distance-cv", "intra-inter-ratio", "center-loss"),
+    ),
+)
+
+
+def measure(subject: Subject) -> Iterator[TaskResult]:
+    """Yield error, geometry, steps to converge, neighbours and clusters of a run."""
+    yield from error_and_geometry(subject)
+    yield convergence(subject)
+    yield neighbours(subject)
+    yield clusters(subject)
+
+
+def error_and_geometry(subject: Subject) -> Iterator[TaskResult]:
+    """Yield error and geometry of a run, which keeps its geometry, arrays and all: figures are drawn of it."""
+    yield classification(subject)
+    measured = geometry(subject)
+    measured.store(subject.run.folder, GEOMETRY)
+    yield measured
+
+
+def show(records: Sequence[Record]) -> str:
+    """Return a table of each of these but the error; published values are in parentheses."""
+    parts = []
+    for title, task, metrics in _TABLES:
+        found = [by_row(in_percent(r)) for r in select(records, task=task, metric=metrics)]
+        if found:
+            parts += [title, table(found, rows=["head"], columns=["anomaly"], digits=3, published=True)]
+    return "\n\n".join(parts)
