@@ -90,9 +90,9 @@ def backbone_settings(name: str, **fields: Any) -> BackboneSettings:
     24
     >>> backbone_settings("timm:resnet50").name
     'timm:resnet50'
-    >>> backbone_settings("fast28")  # doctest: +ELLIPSIS
+    >>> backbone_settings("cvpr6")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: unknown backbone 'fast28': did you mean 'fast-28'? ...
+    ValueError: unknown backbone 'cvpr6': did you mean 'cvpr-6'? ...
     """
     library, colon, model = name.partition(":")
     kind: type[BackboneSettings]
