@@ -70,6 +70,12 @@ def _geometry(records: Sequence[Record]) -> list[Record]:
     return select(records, task="geometry", metric=wanted)
 
 
+def _shape(records: Sequence[Record]) -> list[Record]:
+    """Distances of means, and how Gaussian the classes are."""
+    wanted = ("mean-distance", "mean-distance-cv", "effective-dimensions", "first-eigenvalue", "kurtosis-ratio")
+    return [dataclasses.replace(r, protocol=None) for r in select(records, task="geometry", metric=wanted)]
+
+
 def _auroc(records: Sequence[Record]) -> list[Record]:
     return select(records, task="detection", metric="auroc")
 
@@ -181,6 +187,14 @@ TABLES: dict[str, Table] = {
         _heads("L's network"),
         ("head",),
         ("anomaly",),
+        published=True,
+    ),
+    "mnist-distances": Table(
+        "mnist-distances.jsonl",
+        "MNIST, GM in 100-D: distance of two class means, and in parentheses the optimum of the loss; shape of the classes",
+        _shape,
+        ("head",),
+        ("metric", "unit"),
         published=True,
     ),
     "mnist-fgsm": Table(
