@@ -195,6 +195,7 @@ TABLES: dict[str, Table] = {
         _shape,
         ("head",),
         ("metric", "unit"),
+        digits=3,
         published=True,
     ),
     "mnist-fgsm": Table(
