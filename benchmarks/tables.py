@@ -244,6 +244,13 @@ TABLES: dict[str, Table] = {
         ("head", "detector"),
         _BY_ANOMALY,
     ),
+    "mnist-beyond-safety": Table(
+        "mnist-beyond.jsonl",
+        "Share of attacked images in percent that are right, or refused at 5% false alarms",
+        lambda records: [r for r in _rows("safety", "right-or-refused")(records) if r.anomaly],
+        ("head", "detector"),
+        _BY_ANOMALY,
+    ),
     "mnist-beyond-unknown": Table(
         "mnist-beyond.jsonl",
         "AUROC in percent of unknown images",
