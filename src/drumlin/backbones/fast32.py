@@ -23,7 +23,7 @@ class Fast32(Trunk):
     Args:
         settings: width w; the stages have w, 4w and 4w channels.
         channels: C of the images.
-        size: (H, W) in pixels; F = 4w·⌊(H−1)/24⌋·⌊(W−1)/24⌋ for the sizes of common sets: 256 for 32x32 images at the default width.
+        size: (H, W) in pixels; F = 4w·⌊(H−1)/24⌋·⌊(W−1)/24⌋, 256 for 32x32 images at the default width.
 
     Raises:
         ValueError: images smaller than 25x25.

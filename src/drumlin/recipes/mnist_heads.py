@@ -6,15 +6,13 @@ import dataclasses
 from collections.abc import Iterator
 
 from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.feature_space import error_and_geometry
 from drumlin.recipes.scales import MNIST, RATES, Setting, candidates, run_settings, setting
 from drumlin.recipes.variants import Published, Variant
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.settings.run import RunSettings
-from drumlin.tasks.base import Subject, TaskResult
-from drumlin.tasks.classification import classification
-from drumlin.tasks.geometry import geometry
 
 ABOUT = "MNIST with every head, 2-D and 100-D: test error beside L and T Table 1 and S"
 DIMENSIONS = (2, 100)
@@ -91,13 +89,7 @@ PUBLISHED = {2: _PUBLISHED_2D, 100: _PUBLISHED_100D}
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: all heads in both dimensions with the same small tuning, then L Table 1's rows on its network."""
     chosen = setting(MNIST, scale)
-    return Experiment("mnist-heads", scale, (*_rows(chosen), *_table_1(chosen)), measure)
-
-
-def measure(subject: Subject) -> Iterator[TaskResult]:
-    """Yield error and geometry of a run."""
-    yield classification(subject)
-    yield geometry(subject)
+    return Experiment("mnist-heads", scale, (*_rows(chosen), *_table_1(chosen)), error_and_geometry)
 
 
 def _rows(scale: Setting) -> Iterator[Variant]:

@@ -52,7 +52,7 @@ CIFAR10: dict[Scale, Setting] = {
     "paper": Setting("cifar10", "resnet-32", 300, 128, (0, 1, 2), (0.1,), _T_STEPS, _T_AUGMENT),
     "smoke": _SMOKE,
 }
-"""CIFAR-10 under attack: ResNet-32 for 300 epochs as in T §4.2 and §4.4, or ResNet-20 for eight with one cycle of the rate."""
+"""CIFAR-10 under attack: ResNet-32 for 300 epochs as in T §4.1 and §4.4, or ResNet-20 for eight with one cycle of the rate."""
 
 CIFAR100: dict[Scale, Setting] = {
     "cpu": Setting("cifar100", "vgg-13", 8, 128, (0,), (0.1,), augment=_T_AUGMENT),
@@ -74,7 +74,7 @@ IMAGENET: dict[Scale, Setting] = {
     "paper": Setting("imagenet", "torchvision:resnet50", 100, 256, (0,), (0.1,), _T_IMAGENET, None, 2e-4, 224),
     "smoke": _SMOKE,
 }
-"""ImageNet: as in T §4.2, or 200 of its classes at 64 pixels on a smaller network."""
+"""ImageNet: as in T §4.1, or 200 of its classes at 64 pixels on a smaller network."""
 
 
 def setting(settings: Mapping[Scale, _T], scale: Scale) -> _T:
