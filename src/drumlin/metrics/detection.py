@@ -8,56 +8,16 @@ Infinite scores have a rank like any other; NaN has none and is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from drumlin._io import unknown
-
-Array = npt.NDArray[np.float64]
+from drumlin.metrics.counts import Array, Counts, ranked
 
 # Shares are not exact in binary: 0.07 * 100 is above 7, but must ask for 7 samples of 100, not for 8.
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many normal and anomalous samples have each distinct score, from the largest score down.
-
-    All metrics here are functions of these counts; resampling changes the counts and leaves the order, so it needs no
-    sorting.
-
-    >>> counts = Counts.of([0, 1, 1], [1, 2])
-    >>> counts.negative.tolist(), counts.positive.tolist()
-    ([0.0, 2.0, 1.0], [1.0, 1.0, 0.0])
-    """
-
-    negative: Array
-    positive: Array
-
-    @classmethod
-    def of(cls, negative: npt.ArrayLike, positive: npt.ArrayLike) -> Counts:
-        """Count the scores of normal samples, `negative` (n,), and of anomalies, `positive` (m,).
-
-        Raises:
-            ValueError: an argument is empty, not of one dimension, or has NaN in it.
-        """
-        return _ranks(negative, positive)[0]
-
-    def swapped(self) -> Counts:
-        """Return the counts with the normal samples as positives, found by small scores."""
-        return Counts(self.positive[::-1], self.negative[::-1])
-
-    def cumulative(self) -> tuple[Array, Array]:
-        """Return the false and the true positives at every threshold, starting with one above all scores: 0 of both."""
-        start = np.zeros(1)
-        return (
-            np.concatenate([start, np.cumsum(self.negative)]),
-            np.concatenate([start, np.cumsum(self.positive)]),
-        )
 
 
 def _auroc(counts: Counts) -> float:
@@ -211,7 +171,7 @@ def roc_curve(negative: npt.ArrayLike, positive: npt.ArrayLike) -> RocCurve:
     >>> fpr.tolist(), tpr.tolist(), threshold.tolist()
     ([0.0, 0.0, 0.5, 1.0], [0.0, 0.5, 1.0, 1.0], [nan, 2.0, 1.0, 0.0])
     """
-    counts, _, _, scores = _ranks(negative, positive)
+    counts, _, _, scores = ranked(negative, positive)
     false, true = counts.cumulative()
     return RocCurve(false / false[-1], true / true[-1], np.concatenate([[math.nan], scores]))
 
@@ -224,83 +184,6 @@ def detection_metrics(negative: npt.ArrayLike, positive: npt.ArrayLike) -> dict[
     """
     counts = Counts.of(negative, positive)
     return {name: metric(counts) for name, metric in METRICS.items()}
-
-
-def bootstrap(
-    negative: npt.ArrayLike,
-    positive: npt.ArrayLike,
-    *,
-    metrics: Iterable[str] = tuple(METRICS),
-    repeats: int = 200,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, tuple[float, float]]:
-    """Return percentile intervals of the metrics, normal samples and anomalies each drawn again with replacement.
-
-    All metrics see the same draws. The intervals are those of the test samples: what another training would give is not
-    in them.
-
-    Args:
-        negative: (n,) scores of normal samples.
-        positive: (m,) scores of anomalies.
-        metrics: names out of `METRICS`.
-        repeats: draws.
-        seed: of the draws.
-        level: share of the draws inside the interval, in (0, 1).
-
-    Returns:
-        Name → (low, high).
-
-    Raises:
-        ValueError: an unknown metric, `repeats` below 1, `level` outside (0, 1), or scores that the metrics refuse.
-
-    Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
-
-    >>> bootstrap([0, 1, 2], [3, 4], metrics=["auroc"])
-    {'auroc': (1.0, 1.0)}
-    """
-    names = list(metrics)
-    for name in names:
-        if name not in METRICS:
-            raise unknown("metric", name, METRICS)
-    if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, not {repeats}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must be in (0, 1), not {level}")
-    counts, negative_ranks, positive_ranks, _ = _ranks(negative, positive)
-    random = np.random.default_rng(seed)
-    values = np.empty((repeats, len(names)))
-    for row in values:
-        drawn = Counts(*(_draw(random, ranks, len(counts.negative)) for ranks in (negative_ranks, positive_ranks)))
-        row[:] = [METRICS[name](drawn) for name in names]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(names)}
-
-
-def _draw(random: np.random.Generator, ranks: npt.NDArray[np.intp], distinct: int) -> Array:
-    return np.bincount(random.choice(ranks, len(ranks)), minlength=distinct).astype(np.float64)
-
-
-def _ranks(
-    negative: npt.ArrayLike, positive: npt.ArrayLike
-) -> tuple[Counts, npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
-    """Return counts, each sample's index into them, and the distinct scores, falling."""
-    low, high = _scores("negative", negative), _scores("positive", positive)
-    scores, inverse = np.unique(np.concatenate([low, high]), return_inverse=True)
-    ranks = len(scores) - 1 - inverse
-    low_ranks, high_ranks = ranks[: len(low)], ranks[len(low) :]
-    counts = Counts(*(np.bincount(part, minlength=len(scores)).astype(np.float64) for part in (low_ranks, high_ranks)))
-    return counts, low_ranks, high_ranks, scores[::-1]
-
-
-def _scores(name: str, values: npt.ArrayLike) -> Array:
-    scores = np.asarray(values, dtype=np.float64)
-    if scores.ndim != 1 or not len(scores):
-        raise ValueError(f"{name} must be an array (n,) of at least one score, not of shape {scores.shape}")
-    bad = int(np.isnan(scores).sum())
-    if bad:
-        raise ValueError(f"{name} has NaN for {bad} of {len(scores)} scores: NaN has no rank; find where it comes from")
-    return scores
 
 
 def _check_share(name: str, share: float) -> None:

@@ -15,7 +15,8 @@ from drumlin.data import ImageFiles, Images, load_ood
 from drumlin.detectors import DETECTORS, create_detector, detectors_for
 from drumlin.detectors.base import Detector
 from drumlin.features import FeatureRequest, FeatureSet
-from drumlin.metrics.detection import METRICS, bootstrap, detection_metrics
+from drumlin.metrics.bootstrap import bootstrap
+from drumlin.metrics.detection import METRICS, detection_metrics
 from drumlin.metrics.intervals import false_alarm_interval, wilson
 from drumlin.refusal import Conformal
 from drumlin.results import Record
