@@ -107,3 +107,34 @@ def test_records_that_cannot_be_written_are_found_before_any_training(refused, t
     words = ("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out")
     assert "file" in refused(*words, "--results", tmp_path / "file" / "r.jsonl")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_of_tunings_that_is_not_there(refused, tmp_path):
+    words = (
+        "reproduce",
+        "mnist-heads",
+        "--scale",
+        "smoke",
+        "--out",
+        tmp_path / "out",
+        "--tuned",
+        tmp_path / "none.jsonl",
+    )
+    assert (
+        refused(*words)
+        == f"there is no file of records {tmp_path / 'none.jsonl'}: name one that `drumlin reproduce` wrote"
+    )
+
+
+@pytest.mark.slow
+def test_what_was_tuned_elsewhere_is_not_tuned_again(drumlin: Callable[..., object], tmp_path: Path, monkeypatch):
+    whole = mnist_heads.experiment("smoke")
+    row = dataclasses.replace(whole.variants[0], seeds=(0,))
+    monkeypatch.setattr(mnist_heads, "experiment", lambda scale: dataclasses.replace(whole, variants=(row,)))
+    words = ("reproduce", "mnist-heads", "--scale", "smoke", "--quiet", "--out")
+    first = drumlin(*words, tmp_path / "first")
+    assert first.err.count("to choose settings") == 2
+    again = drumlin(*words, tmp_path / "again", "--tuned", tmp_path / "first" / "results.jsonl")
+    assert again.err.startswith("2 settings were tuned elsewhere\n")
+    assert "to choose settings" not in again.err
+    assert again.out == first.out

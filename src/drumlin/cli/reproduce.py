@@ -32,6 +32,8 @@ class Reproduce:
     """Folder of the runs; by default runs/NAME-SCALE."""
     results: Path | None = None
     """File of records, added to; by default results.jsonl in that folder. What is recorded there is not done again."""
+    tuned: tuple[Path, ...] = ()
+    """Files of records of other recipes: what was tuned there with the very same settings is not tuned again."""
     figures: Path | None = None
     """Folder for the figures of a recipe that draws any; by default figures in the folder of the runs."""
     only: str | None = None
@@ -92,11 +94,14 @@ def _chosen(experiment: Experiment, only: str | None) -> Experiment:
 
 
 def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
+    from drumlin.recipes.adoption import adopt
     from drumlin.recipes.experiment import pending, perform
     from drumlin.training import reporter
 
     ledger.path.parent.mkdir(parents=True, exist_ok=True)
     ledger.path.open("ab").close()  # what cannot be written is found now, and not after the first training
+    if found := adopt(ledger, flags.tuned):
+        progress(f"{len(found)} settings were tuned elsewhere")
     for step in pending(ledger):
         left = sum(map(ledger.left, ledger.experiment.variants))
         what = "to choose settings" if step.tuning else "to measure"
