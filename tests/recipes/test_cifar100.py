@@ -7,6 +7,7 @@ from drumlin.backbones import create_backbone
 from drumlin.cli import main
 from drumlin.recipes import cifar100, cifar100_filters, cifar100_sensitivity
 from drumlin.recipes.experiment import Ledger, Step
+from drumlin.recipes.progress_figures import progress_panels
 from drumlin.results import Record, read, select
 from drumlin.settings.data import AugmentSettings
 
@@ -146,12 +147,14 @@ def test_curves_from_nothing_to_the_figures(tmp_path: Path, capsys: pytest.Captu
     book = Ledger(experiment, tmp_path / "results.jsonl")
     errors = select(read(tmp_path / "results.jsonl"), task="classification", metric="error")
     folders = {f"m = {i}": None for i in range(3)} | {"m = 4": tmp_path / "m=4-8-filters-lr=0.03-seed-0"}
-    left, right = cifar100_filters._panels(folders)
+    left, right = progress_panels(folders, cifar100_filters._ERRORS)
     assert list(left.curves) == list(right.curves) == ["m = 4"]
     steps, shares = right.curves["m = 4"]
     assert len(steps) == len(shares) == 1
     assert steps[0] > 10
     book.add([dataclasses.replace(r, value=None) for r in errors])
     cifar100_filters.draw(book, tmp_path, tmp_path / "again")
-    assert [p.reason for p in cifar100_filters._panels(dict.fromkeys(folders))] == ["all trainings diverged"] * 2
+    assert [p.reason for p in progress_panels(dict.fromkeys(folders), cifar100_filters._ERRORS)] == [
+        "all trainings diverged"
+    ] * 2
     assert (tmp_path / "again" / "s-figure-7.png").is_file()

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from drumlin.cli import main
 from drumlin.recipes import mnist_isomax
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.isomax import EPSILONS, PUBLISHED_EPSILONS, fitting_scale
+from drumlin.recipes.progress_figures import _FIGURE_5, _FIGURE_6, progress_panels
 from drumlin.recipes.variants import Measured
 from drumlin.results import read, select
 
@@ -81,3 +83,24 @@ def test_it_runs_and_shows_every_table(
     shown = capsys.readouterr().out
     for title in ("Steps to converge", "Accuracy of k nearest neighbours, %", "Normalised mutual information"):
         assert title in shown
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "mnist-isomax.md",
+        *(f"mnist-isomax-figure-{n}.{kind}" for n in (5, 6) for kind in ("png", "svg")),
+    }
+    left, right, center = (
+        panel.curves["isotropic"]
+        for curves in (_FIGURE_5, _FIGURE_6)
+        for panel in progress_panels({"isotropic": tmp_path / "isotropic-2-D-lr=0.1-seed-0"}, curves)
+    )
+    for steps, values in (left, right, center):
+        assert len(steps) == 1
+        assert np.isfinite(values).all()
+    (epoch,) = (
+        json.loads(line)
+        for line in (tmp_path / "isotropic-2-D-lr=0.1-seed-0" / "training.jsonl").read_text().splitlines()
+    )
+    assert [float(values[0]) for _, values in (left, right, center)] == [
+        epoch["holdout_error"],
+        epoch["probe"]["neighbour_error"],
+        epoch["probe"]["center_loss"],
+    ]

@@ -14,7 +14,7 @@ def test_it_says_of_the_holdout_what_its_nearest_training_features_and_their_mea
     for row, y in zip(known.y[votes].tolist(), fresh.y.tolist(), strict=True):
         most = max(row.count(k) for k in row)
         right += next(k for k in row if row.count(k) == most) == y
-    assert found["neighbour_accuracy"] == pytest.approx(right / len(fresh))
+    assert found["neighbour_error"] == pytest.approx(1 - right / len(fresh))
     means = torch.stack([known.z[known.y == k].mean(0) for k in range(8)])
     expected = 0.5 * (fresh.z - means[fresh.y]).square().sum(1).mean()
     assert found["center_loss"] == pytest.approx(float(expected), rel=1e-5)

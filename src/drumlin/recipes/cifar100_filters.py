@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from drumlin.recipes.cifar100 import WIDTHS, network, without_augmentation
 from drumlin.recipes.experiment import Experiment, Ledger, finished_runs
 from drumlin.recipes.feature_space import error_and_geometry
 from drumlin.recipes.pages import write_figures_page
+from drumlin.recipes.progress_figures import Curve, progress_panels
 from drumlin.recipes.scales import CIFAR100, candidates, setting
 from drumlin.recipes.variants import Variant
-from drumlin.report.contents import Array
-from drumlin.report.figures.panels import EmptyPanel, Panel, PanelFigure
-from drumlin.report.figures.progress import ProgressPanel
-from drumlin.report.reading import read_run
+from drumlin.report.figures.panels import PanelFigure
 from drumlin.results.record import Scale
 from drumlin.settings.heads import head_settings
 
@@ -26,7 +22,7 @@ MARGINS = (1, 2, 3, 4)
 SHARES = (1, 2, 4, 8)
 """What the filters of the widest network are divided by. S's numbers cannot be read from its text."""
 
-_ERRORS = {"training images": "train_error", "hold-out": "holdout_error"}
+_ERRORS = (Curve("training images", "train_error"), Curve("hold-out", "holdout_error"))
 
 
 def experiment(scale: Scale) -> Experiment:
@@ -70,13 +66,13 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     drawn = [
         PanelFigure(
             "s-figure-6",
-            _panels(by_margin),
+            progress_panels(by_margin, _ERRORS),
             2,
             f"Error over the steps under L-Softmax, as in S Fig. 6. {where}; m = 1 is softmax.",
         ),
         PanelFigure(
             "s-figure-7",
-            _panels(by_filters),
+            progress_panels(by_filters, _ERRORS),
             2,
             f"Error over the steps under L-Softmax with m = {MARGINS[-1]}, as in S Fig. 7, for networks with so many filters in the "
             f"first stage. {where}.",
@@ -84,17 +80,3 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     ]
     preface = "A curve has a point an epoch. A training that diverged has none."
     return write_figures_page("Error over the steps of the training", preface, drawn, ledger, figures)
-
-
-def _panels(folders: Mapping[str, Path | None]) -> list[Panel]:
-    epochs = {name: read_run(folder).epochs for name, folder in folders.items() if folder is not None}
-    panels: list[Panel] = []
-    for title, key in _ERRORS.items():
-        curves = {name: (_column(history, "steps"), _column(history, key)) for name, history in epochs.items()}
-        panels.append(ProgressPanel(title, curves, "error") if curves else EmptyPanel(title, "all trainings diverged"))
-    return panels
-
-
-def _column(history: tuple[Mapping[str, object], ...], key: str) -> Array:
-    """Return a number an epoch, NaN for None."""
-    return np.array([epoch[key] for epoch in history], dtype=np.float64)

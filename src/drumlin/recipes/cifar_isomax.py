@@ -8,7 +8,7 @@ from drumlin.recipes.isomax import HEADS, Effort, Row
 from drumlin.recipes.scales import CIFAR10, setting
 from drumlin.results.record import Scale
 
-ABOUT = "CIFAR-10 with isomax, center loss and softmax: neighbours, clusters, FGSM (I Tables 3-5)"
+ABOUT = "CIFAR-10 with isomax, center loss and softmax: neighbours, clusters, FGSM (I Tables 3-5, Figs. 5-6)"
 
 PUBLISHED = {
     "softmax": Row(90.45, (83.75, 87.42, 87.89), (70.12, 39.84, 20.93), (0.7366, 0.7136)),

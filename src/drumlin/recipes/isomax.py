@@ -1,4 +1,4 @@
-"""What the isomax paper measures of a model, on any data set: its Tables 2 to 5.
+"""What the isomax paper measures of a model, on any data set: its Tables 2 to 5, and Figs. 5 and 6.
 
 Table 4's three ε cannot be meant for pixels in [0, 1]: 0.003 does not take an MNIST classifier to 76%. So the accuracy under FGSM
 is measured at many ε, and of the factors on all three the one is looked for with which they fit best.
@@ -14,6 +14,7 @@ import numpy as np
 from drumlin.attacks import FGSM
 from drumlin.recipes import feature_space
 from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.progress_figures import draw
 from drumlin.recipes.scales import Setting
 from drumlin.recipes.tables import in_percent, row_of
 from drumlin.recipes.variants import Measured, Published, Variant
@@ -181,7 +182,7 @@ def experiment(
         error, also = published(rows, row)
         candidates = {f"lr={_RATE:g}": _settings(chosen, effort, head)}
         variants.append(Variant(f"{row}, {effort.feature_dim}-D", candidates, chosen.seeds, error, also))
-    return Experiment(name, scale, tuple(variants), measured, show=show, probe=nearness)
+    return Experiment(name, scale, tuple(variants), measured, draw, show, probe=nearness)
 
 
 def _settings(chosen: Setting, effort: Effort, head: HeadSettings) -> RunSettings:

@@ -9,7 +9,7 @@ from drumlin.recipes.scales import MNIST, setting
 from drumlin.results.record import Scale
 from drumlin.settings.heads import HeadSettings, head_settings
 
-ABOUT = "MNIST with isomax, center loss and softmax: steps, neighbours, clusters, FGSM (I Tables 2-5)"
+ABOUT = "MNIST with isomax, center loss and softmax: steps, neighbours, clusters, FGSM (I Tables 2-5, Figs. 5-6)"
 
 HEADS: dict[str, HeadSettings] = isomax.HEADS | {"triplet": head_settings("triplet", softmax_weight=0.0)}
 """Losses of I Table 2; it has no more of triplets on MNIST."""

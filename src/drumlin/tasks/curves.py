@@ -23,7 +23,7 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
         holdout: images that are not.
 
     Returns:
-        `neighbour_accuracy`, the share of held-out images that the majority of their 5 nearest training features classifies right, and
+        `neighbour_error`, the share of held-out images that the majority of their 5 nearest training features classifies wrong, and
         `center_loss`, the mean of ½‖z − c_y‖², c the means of these training features. Nothing where nothing is held out.
 
     Source: I Fig. 5 (k = 5), Fig. 6; there of test images.
@@ -35,10 +35,10 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
     assert known.y is not None
     assert fresh.y is not None
     places = nearest(fresh.z, known.z, min(_K, len(known)), dtype=torch.float64)
-    right = torch.from_numpy(majority(known.y[places].numpy())) == fresh.y
+    wrong = torch.from_numpy(majority(known.y[places].numpy())) != fresh.y
     counts = torch.bincount(known.y, minlength=classifier.head.num_classes)
     sums = torch.zeros(len(counts), known.z.shape[1]).index_add_(0, known.y, known.z)
     centers = sums / counts.clamp_min(1)[:, None]
     seen = counts[fresh.y] > 0
     losses = center_loss(fresh.z[seen], fresh.y[seen], centers).double()
-    return {"neighbour_accuracy": float(right.double().mean()), "center_loss": float(losses.mean())}
+    return {"neighbour_error": float(wrong.double().mean()), "center_loss": float(losses.mean())}

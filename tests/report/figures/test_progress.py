@@ -26,6 +26,11 @@ def test_a_curve_has_its_steps_and_shares_and_a_gap_where_there_is_none() -> Non
     assert axes.yaxis.get_major_formatter()(0.25) == "25%"
 
 
+def test_what_is_no_fraction_is_not_in_percent() -> None:
+    axes = _axes(ProgressPanel("t", CURVES, "center loss", fraction=False))
+    assert "%" not in axes.yaxis.get_major_formatter()(0.25)
+
+
 def test_colour_and_dash_both_tell_trainings_apart_and_are_those_of_the_legend() -> None:
     panel = ProgressPanel("t", CURVES, "error")
     drawn = [(to_hex(line.get_color()), line.get_linestyle()) for line in _axes(panel).lines]

@@ -1,4 +1,4 @@
-"""Panels of shares over the steps of trainings: a curve a training."""
+"""Panels of numbers over the steps of trainings: a curve a training."""
 
 from __future__ import annotations
 
@@ -20,27 +20,30 @@ _DASHES = tuple(MPL_DASHES.values())
 
 @dataclass(frozen=True, eq=False)
 class ProgressPanel(Panel):
-    """Shares, such as errors, over the steps of several trainings.
+    """Numbers, such as errors, over the steps of several trainings.
 
     Attributes:
-        curves: training → (steps (n,), shares (n,)), NaN where there is no share; trainings look alike in every panel that names
+        curves: training → (steps (n,), numbers (n,)), NaN where there is none; trainings look alike in every panel that names
             them in the same order.
         label: of the vertical axis.
+        fraction: whether they are fractions, of which the axis is in percent.
     """
 
     curves: Mapping[str, tuple[Array, Array]]
     label: str
+    fraction: bool = True
 
     def draw(self, axes: Axes) -> None:
         """Draw the curves, from step 0 on; one of a single place is a dot."""
-        for i, (steps, shares) in enumerate(self.curves.values()):
-            axes.plot(steps, shares, marker="." if len(steps) == 1 else "", **_look(i))
+        for i, (steps, numbers) in enumerate(self.curves.values()):
+            axes.plot(steps, numbers, marker="." if len(steps) == 1 else "", **_look(i))
         axes.set(xlim=(0, None), ylim=(0, None), box_aspect=1)
         axes.locator_params(axis="x", nbins=4)
         axes.set_xlabel("step", fontsize=7)
         axes.set_ylabel(self.label, fontsize=7, labelpad=1)
         axes.grid(color=light("rule"), linewidth=0.5)
-        in_percent(axes.yaxis)
+        if self.fraction:
+            in_percent(axes.yaxis)
 
     def handles(self) -> list[Artist]:
         """Return a line a training."""
