@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Two workers of a thread each: on two cores half of the time, and the same on more.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check format clean
@@ -27,11 +29,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --doctest-modules src
+	$(PYTEST) --doctest-modules src
 
-# Two workers of a thread each: on two cores half of the time, and the same on more.
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

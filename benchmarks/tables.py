@@ -237,6 +237,39 @@ TABLES: dict[str, Table] = {
         ("head",),
         _BY_ANOMALY,
     ),
+    "mnist-white-box": Table(
+        "mnist-white-box.jsonl",
+        "AUROC in percent, all attacked images against the same untouched, and in parentheses T's Tables 10 and 11",
+        _rows("detection", "auroc", "all-attacked"),
+        ("head", "detector"),
+        _BY_ANOMALY,
+        published=True,
+    ),
+    "mnist-white-box-fooled": Table(
+        "mnist-white-box.jsonl",
+        "AUROC in percent, those images alone that the model got right and the attack brought to its target",
+        _rows("detection", "auroc", "right-before-and-fooled"),
+        ("head", "detector"),
+        _BY_ANOMALY,
+        published=True,
+    ),
+    "mnist-white-box-success": Table(
+        "mnist-white-box.jsonl",
+        "Share of attacks that reach their target, under `cw-detector` with a score that passes, in percent; in parentheses T's",
+        _rows("robustness", "success"),
+        ("head",),
+        _BY_ANOMALY,
+        published=True,
+    ),
+    "mnist-white-box-distortion": Table(
+        "mnist-white-box.jsonl",
+        "Distortion of those that succeed, root mean square over pixels in [0, 1], and in parentheses T's by 255",
+        _rows("robustness", "distortion"),
+        ("head",),
+        _BY_ANOMALY,
+        digits=4,
+        published=True,
+    ),
     "mnist-beyond": Table(
         "mnist-beyond.jsonl",
         "AUROC in percent of attacks, 500 test images each, all attacked images against the same untouched",
@@ -383,15 +416,18 @@ def make(name: str, results: Path) -> str:
         digits=chosen.digits,
         published=chosen.published,
     )
-    return f"{chosen.caption} ({_origin(records)}):\n\n{body}\n"
+    return f"{chosen.caption} ({_origin(records, (*chosen.rows, *chosen.columns))}):\n\n{body}\n"
 
 
-def _origin(records: Sequence[Record]) -> str:
-    """Return how often and on what the records were measured."""
-    seeds = {record.seed for record in records if record.seed is not None}
+def _origin(records: Sequence[Record], fields: Sequence[str]) -> str:
+    """Return how often and on what the records were measured; `fields` are those that a cell's records have in common."""
+    seeds: dict[tuple[object, ...], set[int | None]] = {}
+    for record in records:
+        seeds.setdefault(tuple(getattr(record, name) for name in fields), set()).add(record.seed)
+    repeats = max(map(len, seeds.values()))
     processors = sorted({record.environment.get("processor", "") for record in records} - {""})
     torches = sorted({record.environment.get("torch", "") for record in records} - {""})
-    parts = [f"mean ± standard deviation of {len(seeds)} seeds"] if len(seeds) > 1 else []
+    parts = [f"mean ± standard deviation of {repeats} seeds"] if repeats > 1 else []
     parts += [*processors, *(f"torch {version}" for version in torches)]
     return "; ".join(parts) or "no details recorded"
 

@@ -58,6 +58,13 @@ def test_a_table_by_hand(tmp_path: Path) -> None:
     )
 
 
+def test_models_of_one_seed_each_are_no_repetitions(tmp_path: Path) -> None:
+    results = _write(tmp_path, _record(seed=0, value=0.01), _record(head="softmax", seed=1000, value=0.03))
+    assert TABLES.make("mnist-classification", results).startswith(
+        "Classification of the MNIST test images, and time of training (P; torch 9):"
+    )
+
+
 def test_a_run_measured_again_counts_once_with_its_latest_value(tmp_path: Path) -> None:
     results = _write(tmp_path, _record(value=0.5), _record(value=0.25))
     assert "| gm | 25.00 |" in TABLES.make("mnist-classification", results)
