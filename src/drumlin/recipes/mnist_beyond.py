@@ -144,7 +144,8 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
 _AREAS = (
     "AUROC in percent of every detector (rows) on four models against unknown images, and attacks (columns) that may change a pixel "
     "by 0.1, or by 0.2 where the name says so; an adapted one also keeps that very detector's score low. 50 is guessing; below it "
-    "attacked images look more normal than untouched ones, also those that have not changed their class. LID is fitted to FGSM."
+    "attacked images look more normal than untouched ones, also those that have not changed their class. LID is fitted to FGSM. "
+    "There is a – where a score is not defined: mixture density without a mixture, ViM where logits are not linear in the features."
 )
 _SAFE = (
     f"Share of attacked images in percent that do no harm: classified right, or refused at {FALSE_ALARM:.0%} false alarms by the "

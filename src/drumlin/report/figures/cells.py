@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-_CELL, _MARGIN = 0.5, 1.9
+_CELL, _ROW, _MARGIN, _TITLE = 0.42, 0.2, 1.9, 0.3
+_ABREAST = 2
+"""More blocks than these stand in rows below one another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +56,18 @@ class CellFigure:
     @property
     def width(self) -> float:
         """Of the file, in inches."""
-        return _MARGIN + _CELL * len(self.anomalies) * len(self.models) + 0.2 * len(self.models)
+        return _MARGIN + (_CELL * len(self.anomalies) + 0.2) * self._grid[1]
 
     @property
     def height(self) -> float:
         """Of the file, in inches."""
-        return _MARGIN + 0.26 * len(self.detectors)
+        return _MARGIN + (_ROW * len(self.detectors) + _TITLE) * self._grid[0]
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        """Rows and columns of blocks."""
+        columns = min(_ABREAST, len(self.models))
+        return math.ceil(len(self.models) / columns), columns
 
     @property
     def alt(self) -> str:
@@ -67,10 +76,14 @@ class CellFigure:
 
     def save_to(self, canvas: Canvas) -> None:
         """Draw onto an empty matplotlib figure."""
-        places = canvas.subplots(1, len(self.models), squeeze=False, sharey=True)[0]
-        for model, axes in zip(self.models, places, strict=True):
-            self._draw(axes, model)
-        places[0].set_yticks(range(len(self.detectors)), self.detectors, fontsize=7)
+        places = canvas.subplots(*self._grid, squeeze=False, sharex=True, sharey=True)
+        blocks = places.flat
+        for model in self.models:
+            self._draw(next(blocks), model)
+        for axes in blocks:
+            axes.set_axis_off()
+        for axes in places[:, 0]:
+            axes.set_yticks(range(len(self.detectors)), self.detectors, fontsize=7)
 
     def _draw(self, axes: Axes, model: str) -> None:
         values = np.array(
