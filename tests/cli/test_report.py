@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import drumlin.report
+from drumlin.results import Record, append
 
 
 @pytest.fixture
@@ -49,3 +50,21 @@ def test_the_page_of_a_run(
     assert "<html" in (run / "report.html").read_text()[:1000]
     (tmp_path / "other").mkdir()
     assert str(tmp_path / "other") in refused("report", tmp_path / "other")
+
+
+def test_a_folder_of_records(drumlin: Callable[..., Any], refused: Callable[..., str], tmp_path: Path) -> None:
+    records = tmp_path / "results"
+    facts: dict[str, Any] = {
+        "task": "classification",
+        "data": "mnist",
+        "split": "test",
+        "metric": "error",
+        "unit": "fraction",
+    }
+    append(records / "mnist.jsonl", [Record(run="r", recipe="mnist", head="gm", value=0.0125, **facts)])
+    assert drumlin("report", records).out == f"page: {records / 'report.html'}\n"
+    assert "1.25" in (records / "report.html").read_text()
+    assert drumlin("report", records / "mnist.jsonl", "--out", tmp_path / "page.html").code == 0
+    assert "has records, and they have a page of their own: name it alone" in refused("report", records, records)
+    assert "a page of records has no figures" in refused("report", records, "--figures", tmp_path / "figures")
+    assert "there is no" in refused("report", tmp_path / "missing.jsonl")

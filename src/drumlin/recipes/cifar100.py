@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.feature_space import error_and_geometry
 from drumlin.recipes.scales import CIFAR100, Setting, candidates, setting
-from drumlin.recipes.tables import in_percent
 from drumlin.recipes.variants import Published, Variant
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.results.record import Scale
 from drumlin.settings.data import AugmentSettings
 from drumlin.settings.heads import HeadSettings, head_settings

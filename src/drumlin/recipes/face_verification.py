@@ -16,9 +16,9 @@ from pathlib import Path
 from drumlin.data import load
 from drumlin.data.lfw import read_lfw_pairs
 from drumlin.data.pairs import Pairs, read_pairs
-from drumlin.recipes.tables import by_row, in_percent
+from drumlin.recipes.tables import by_row
 from drumlin.recipes.variants import Measured, Published
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.verification import SCORES, TASK, verification
 

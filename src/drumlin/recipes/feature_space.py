@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from drumlin.recipes.tables import by_row, in_percent
-from drumlin.results import Record, select, table
+from drumlin.recipes.tables import by_row
+from drumlin.results import Record, in_percent, select, table
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
 from drumlin.tasks.clusters import clusters

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.scales import setting
-from drumlin.recipes.tables import by_row, in_percent
+from drumlin.recipes.tables import by_row
 from drumlin.recipes.variants import Measured, Published, Variant
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings

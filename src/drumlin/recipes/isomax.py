@@ -16,9 +16,9 @@ from drumlin.recipes import feature_space
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.progress_figures import draw
 from drumlin.recipes.scales import Setting
-from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings

@@ -12,11 +12,11 @@ from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.mnist_heads import HEADS
 from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.scales import MNIST, Setting, candidates, setting
-from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Variant
 from drumlin.refusal import Conformal
 from drumlin.report.figures.cells import CellFigure
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.results.record import Scale
 from drumlin.tasks.adversarial import ALL, adapted, adversarial_detection, safety
 from drumlin.tasks.adversarial import TASK as SAFETY

@@ -9,9 +9,9 @@ from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_fgsm_figures import draw
 from drumlin.recipes.mnist_heads import HEADS
 from drumlin.recipes.scales import MNIST, Setting, candidates, setting
-from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.results.record import Scale
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.tasks.base import Subject, TaskResult

@@ -13,9 +13,9 @@ from typing import Any
 from drumlin.attacks import Attack
 from drumlin.detectors import DETECTORS
 from drumlin.recipes.scales import Setting, candidates
-from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.settings.heads import HeadSettings
 from drumlin.tasks.adversarial import ALL, SUCCESSFUL, adversarial_detection
 from drumlin.tasks.base import Subject, TaskResult

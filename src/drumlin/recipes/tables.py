@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from drumlin.results import Record
-
-
-def in_percent(record: Record) -> Record:
-    """Return a record of a fraction in percent; any other as it is.
-
-    >>> r = Record(run="r", task="t", data="d", split="test", metric="error", value=0.25, unit="fraction")
-    >>> in_percent(r).value, in_percent(r).unit
-    (25.0, '%')
-    """
-    if record.unit != "fraction":
-        return record
-    names = ("value", "ci_low", "ci_high", "published")
-    scaled: dict[str, Any] = {name: None if (value := getattr(record, name)) is None else 100 * value for name in names}
-    return dataclasses.replace(record, unit="%", **scaled)
 
 
 def row_of(record: Record) -> Record:

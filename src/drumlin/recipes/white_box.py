@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from drumlin.attacks import FGSM, CarliniWagnerDetector, Transfer
 from drumlin.recipes.scales import Setting, candidates
 from drumlin.recipes.semi_white_box import DROPOUT, TARGET
-from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant
-from drumlin.results import Record, select, table
+from drumlin.results import Record, in_percent, select, table
 from drumlin.settings.backbones import BackboneSettings
 from drumlin.settings.heads import HeadSettings
 from drumlin.tasks.adversarial import ALL, SUCCESSFUL, adversarial_detection

@@ -10,7 +10,8 @@ from pathlib import Path
 from drumlin import _io
 from drumlin.report import files
 from drumlin.report.contents import RunContents
-from drumlin.report.page import GENERATOR, render
+from drumlin.report.document import GENERATOR
+from drumlin.report.page import render
 from drumlin.report.reading import read_run
 
 
@@ -41,14 +42,22 @@ def write_report(
     target = folders[0] / "report.html" if out is None else Path(out)
     contents = _named([read_run(folder) for folder in folders])
     check_target(target)
-    page = render(contents)
+    write_page(target, render(contents))
+    if figures is not None:
+        files.write_figures(contents, Path(figures))
+    return target
+
+
+def write_page(target: Path, page: str) -> None:
+    """Write a page.
+
+    Raises:
+        ValueError: it cannot be written.
+    """
     try:
         _io.write_bytes(target, page.encode())
     except OSError as error:
         raise ValueError(f"the report {target} cannot be written: {error.strerror or error}") from None
-    if figures is not None:
-        files.write_figures(contents, Path(figures))
-    return target
 
 
 def check_target(path: Path) -> None:

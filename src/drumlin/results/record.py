@@ -153,6 +153,20 @@ def select(records: Iterable[Record], **where: Any) -> list[Record]:
     return [record for record in records if all(getattr(record, name) in values for name, values in choices.items())]
 
 
+def in_percent(record: Record) -> Record:
+    """Return a record of a fraction in percent; any other as it is.
+
+    >>> r = Record(run="r", task="t", data="d", split="test", metric="error", value=0.25, unit="fraction")
+    >>> in_percent(r).value, in_percent(r).unit
+    (25.0, '%')
+    """
+    if record.unit != "fraction":
+        return record
+    names = ("value", "ci_low", "ci_high", "published")
+    scaled: dict[str, Any] = {name: None if (value := getattr(record, name)) is None else 100 * value for name in names}
+    return dataclasses.replace(record, unit="%", **scaled)
+
+
 class Comparison(NamedTuple):
     """A record beside its published value: `difference` = value − published, `relative` = difference/|published|."""
 

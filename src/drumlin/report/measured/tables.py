@@ -1,0 +1,53 @@
+"""The tables of the catalogue, made of records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from drumlin._io import unknown
+from drumlin.report.measured.catalogue import TABLES, Table
+from drumlin.results import Record, in_percent, table
+
+
+def chosen(name: str, records: Iterable[Record]) -> tuple[Table, list[Record]]:
+    """Return a table of the catalogue and the records that it is made of, fractions in percent.
+
+    Raises:
+        ValueError: an unknown table.
+    """
+    if name not in TABLES:
+        raise unknown("table", name, TABLES)
+    found = TABLES[name]
+    own = [record for record in records if (record.recipe or "").partition("/")[0] == found.recipe]
+    return found, [in_percent(record) for record in found.choose(own)]
+
+
+def markdown(name: str, records: Iterable[Record]) -> str:
+    """Return a table of the catalogue with its caption; empty where there are no records of it.
+
+    Raises:
+        ValueError: an unknown table; records of which several would stand in one cell.
+    """
+    found, own = chosen(name, records)
+    if not own:
+        return ""
+    body = table(own, rows=found.rows, columns=found.columns, digits=found.digits, published=bool(found.published))
+    beside = f", and in parentheses {found.published}" if found.published else ""
+    return f"{found.caption}{beside} ({origin(found, own)}):\n\n{body}\n"
+
+
+def origin(table: Table, records: Sequence[Record]) -> str:
+    """Return how often the records of a table were measured, and on what."""
+    fields = (*table.rows, *table.columns)
+    seeds: dict[tuple[object, ...], set[int | None]] = {}
+    for record in records:
+        seeds.setdefault(tuple(getattr(record, name) for name in fields), set()).add(record.seed)
+    repeats = max(map(len, seeds.values()))
+    parts = [f"mean ± standard deviation of {repeats} seeds"] if repeats > 1 else []
+    parts += _environments(records, "processor")
+    parts += [f"torch {version}" for version in _environments(records, "torch")]
+    return "; ".join(parts) or "no details recorded"
+
+
+def _environments(records: Iterable[Record], name: str) -> list[str]:
+    return sorted({record.environment.get(name, "") for record in records} - {""})

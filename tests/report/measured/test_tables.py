@@ -1,0 +1,61 @@
+import re
+
+import pytest
+
+from drumlin.report.measured import TABLES, chosen, markdown
+
+
+def test_models_of_one_seed_each_are_no_repetitions(record) -> None:
+    made = markdown("mnist-classification", [record(), record(head="softmax", seed=1000, value=0.03)])
+    assert made.startswith("Classification of the MNIST test images, and time of training (P; torch 9):\n")
+
+
+def test_repetitions_are_counted_a_cell(record) -> None:
+    records = [record(seed=0, value=0.01), record(seed=1, value=0.02), record(head="softmax")]
+    assert "mean ± standard deviation of 2 seeds; P; torch 9" in markdown("mnist-classification", records)
+
+
+def test_only_the_recipes_own_records_count(record) -> None:
+    assert markdown("mnist-classification", [record(recipe="mnist-heads"), record(recipe=None)]) == ""
+    (costs,) = chosen("costs-training", [record(recipe="benchmarks/training.py", task="training")])[1]
+    assert costs.recipe == "benchmarks/training.py"
+
+
+def test_detection_and_refusal_have_a_column_an_anomaly(record) -> None:
+    facts = {"detector": "msp", "value": 0.5}
+    records = [
+        record(task="detection", metric="auroc", anomaly="noise", protocol="p", **facts),
+        record(task="detection", metric="fpr95", anomaly="noise", protocol="p", **facts),
+        record(task="refusal", metric="refused", anomaly="test", protocol="q", published=0.01, **facts),
+        record(task="refusal", metric="refused", anomaly="noise", protocol="q", **facts),
+    ]
+    made = markdown("mnist-detection", records)
+    assert "| head | detector | noise |\n| --- | --- | --- |\n| gm | msp | 50.00 |\n" in made
+    assert "| head | detector | test (false alarms) | noise |" in markdown("mnist-refusal", records)
+
+
+def test_geometry_shows_the_optimum_beside_the_measured_distance(record) -> None:
+    optimum = record(task="geometry", metric="mean-distance", unit="units", value=2.7, published=2.725279)
+    made = markdown("mnist-geometry", [optimum])
+    assert "| gm | 2.70 (2.73) |" in made
+    assert ", and in parentheses the distance at the optimum of the loss, where it has one (P;" in made
+
+
+def test_of_attacked_images_a_table_has_one_protocol(record) -> None:
+    facts = {"recipe": "mnist-detection", "task": "detection", "metric": "auroc", "detector": "lid", "anomaly": "fgsm"}
+    records = [
+        record(protocol="gm, 100-D; all-attacked, fitted to FGSM", value=0.5, **facts),
+        record(protocol="gm, 100-D; right-before-and-fooled, fitted to FGSM", value=0.25, **facts),
+    ]
+    assert "| gm (fitted to FGSM) | lid | 50.00 |" in markdown("mnist-attacks", records)
+    assert "| gm (fitted to FGSM) | lid | 25.00 |" in markdown("mnist-attacks-fooled", records)
+
+
+def test_an_unknown_table(record) -> None:
+    with pytest.raises(ValueError, match="unknown table 'mnist-geometri': did you mean 'mnist-geometry'"):
+        markdown("mnist-geometri", [record()])
+
+
+def test_captions_leave_it_to_the_page_how_published_values_stand() -> None:
+    for name, table in TABLES.items():
+        assert not re.search("parenthes", table.caption), name
