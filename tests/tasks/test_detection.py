@@ -230,3 +230,19 @@ def test_without_any_anomaly_there_is_no_number(subject: Make) -> None:
     records = compared(made, torch.zeros(3), torch.zeros(0), detector="d", anomaly="a", protocol="p")
     assert {r.metric for r in records} == set(detection_metrics([0.0], [1.0]))
     assert all(r.value is None and r.n == 3 for r in records)
+
+
+def test_hyperparameters_of_one_detector_leave_the_others_as_they_are(subject: Make) -> None:
+    made = subject("softmax")
+    own = {"k-density": {"bandwidth": 3.0}}
+    detectors = fit_detectors(made, ["k-density", "k-nn"], hyperparameters=own)
+    density = detectors["k-density"]
+    assert isinstance(density, KDensity)
+    assert density.bandwidth == 3.0
+    plain = fit_detectors(made, ["k-density", "k-nn"])
+    test = made.features(made.run.test_images())
+    assert not torch.equal(density.score(test), plain["k-density"].score(test))
+    assert torch.equal(detectors["k-nn"].score(test), plain["k-nn"].score(test))
+    assert request_to_fit(made, ["k-density-uncertainty"], {"k-density-uncertainty": {"draws": 7}}).draws == 7
+    with pytest.raises(ValueError, match="unknown hyperparameter of detector 'k-density' 'band'"):
+        fit_detectors(made, ["k-density"], hyperparameters={"k-density": {"band": 1.0}})

@@ -22,6 +22,7 @@ PLANS: dict[Scale, Plan] = {
         100,
         500,
         backbone_settings("fast-32", width=16),
+        10,
     ),
     "paper": mnist_white_box.PLANS["paper"],
     "smoke": mnist_white_box.PLANS["smoke"],

@@ -29,12 +29,21 @@ _PARTNER_SEED = 1000
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scale decides: the attack, on how many images, and the network of the model that they are brought to."""
+    """What a scale decides.
+
+    Attributes:
+        attack: what is done.
+        images: to how many test images.
+        known: how many held-out images are attacked for a regression.
+        partner: network of the model that the images are brought to.
+        draws: over how many passes with dropout attack and detector average, where there is dropout.
+    """
 
     attack: CarliniWagnerDetector
     images: int
     known: int
     partner: BackboneSettings
+    draws: int
 
 
 @dataclass(frozen=True)
@@ -83,12 +92,13 @@ def measure(subject: Subject, plan: Plan) -> Iterator[TaskResult]:
     yield classification(subject)
     averaged = subject.run.settings.backbone.dropout > 0
     name = "k-density-uncertainty" if averaged else "k-density"
-    request = request_to_fit(subject, [name])
+    made = {name: {"draws": plan.draws}} if averaged else {}
+    request = request_to_fit(subject, [name], made)
     known = None
     if averaged:
         seen = attack_images(subject, FGSM(epsilon=0.1), limit=plan.known, holdout=True, target=TARGET, request=request)
         known = Known(seen.features, subject.features(subject.run.holdout_images(), request))
-    detectors = fit_detectors(subject, [name], known=known)
+    detectors = fit_detectors(subject, [name], known=known, hyperparameters=made)
     detector = detectors[name]
     found = attack_images(
         subject, plan.attack, target=TARGET, limit=plan.images, detector=detector, request=detector.request

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from drumlin.data import ImageFiles, Images, load_ood
-from drumlin.detectors import DETECTORS, create_detector, detectors_for
+from drumlin.detectors import create_detector, detectors_for
 from drumlin.detectors.base import Detector
 from drumlin.features import FeatureRequest, FeatureSet
 from drumlin.metrics.bootstrap import bootstrap
@@ -41,10 +41,17 @@ class Known:
     normals: FeatureSet
 
 
-def request_to_fit(subject: Subject, names: Iterable[str]) -> FeatureRequest:
+Hyperparameters = Mapping[str, Mapping[str, Any]]
+"""Name of a detector → what it is made with; its defaults where nothing is said."""
+
+
+def request_to_fit(
+    subject: Subject, names: Iterable[str], hyperparameters: Hyperparameters | None = None
+) -> FeatureRequest:
     """Return what features must have for these detectors to be fitted: all hidden layers where one needs any; draws for `Known`."""
-    needs = {what for name in names for what in DETECTORS[name].requires}
-    draws = max((getattr(create_detector(name), "draws", 0) for name in names), default=0)
+    made = [create_detector(name, **(hyperparameters or {}).get(name, {})) for name in names]
+    needs = {what for detector in made for what in detector.requires}
+    draws = max((getattr(detector, "draws", 0) for detector in made), default=0)
     return FeatureRequest(subject.run.classifier.hidden_names() if "hidden" in needs else (), draws)
 
 
@@ -89,7 +96,11 @@ def anomalous_features(subject: Subject, specs: Sequence[str], **others: Any) ->
 
 
 def fit_detectors(
-    subject: Subject, names: Sequence[str] | None = None, *, known: Known | None = None
+    subject: Subject,
+    names: Sequence[str] | None = None,
+    *,
+    known: Known | None = None,
+    hyperparameters: Hyperparameters | None = None,
 ) -> dict[str, Detector]:
     """Return detectors by name, fitted to the training features.
 
@@ -98,20 +109,22 @@ def fit_detectors(
         names: None for all that fit the head and need nothing else; those that these training images do not do for, e.g. since a
             class has a single one, are left out with a warning.
         known: for detectors with a regression; with the features that `request_to_fit` says.
+        hyperparameters: of those that are not to have their defaults.
 
     Raises:
-        ValueError: a named detector cannot be fitted.
+        ValueError: a named detector cannot be fitted, or has no such hyperparameter.
     """
     head = subject.run.classifier.head
     wanted = list(names or detectors_for(head))
-    request = request_to_fit(subject, wanted)
+    made = hyperparameters or {}
+    request = request_to_fit(subject, wanted, made)
     # Nobody needs draws of training images, which would be most of the work.
     training = subject.features(subject.run.train_images(), FeatureRequest(request.hidden))
     given = {} if known is None else {"anomalies": known.anomalies, "normals": known.normals}
     fitted = {}
     for name in wanted:
         try:
-            fitted[name] = create_detector(name).fit(training, head=head, **given)
+            fitted[name] = create_detector(name, **made.get(name, {})).fit(training, head=head, **given)
         except ValueError as error:
             if names:
                 raise
