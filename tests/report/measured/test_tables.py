@@ -59,3 +59,19 @@ def test_an_unknown_table(record) -> None:
 def test_captions_leave_it_to_the_page_how_published_values_stand() -> None:
     for name, table in TABLES.items():
         assert not re.search("parenthes", table.caption), name
+
+
+def test_what_a_row_is_measured_by_gets_a_column_each(record) -> None:
+    facts = {"recipe": "mnist-isomax", "task": "neighbours", "metric": "accuracy"}
+    records = [record(protocol=f"gm, 2-D; k={k}, as they are", value=k / 10, published=0.5, **facts) for k in (1, 5)]
+    made = markdown("mnist-isomax-neighbours", records)
+    assert (
+        "| head | k=1, as they are | k=5, as they are |\n| --- | --- | --- |\n| gm | 10.00 (50.00) | 50.00 (50.00) |"
+        in made
+    )
+    facts = {"recipe": "mnist-isomax", "task": "robustness", "unit": "times I's", "protocol": "gm, 2-D"}
+    scale = [
+        record(metric="epsilon-scale", value=8.0, **facts),
+        record(metric="epsilon-scale-misfit", value=0.5, **facts),
+    ]
+    assert "| gm | 8.000 | 0.500 |" in markdown("mnist-isomax-scale", scale)

@@ -107,3 +107,17 @@ def of_rows(task: str, metric: str, protocol: str = "") -> Choice:
         return found
 
     return choose
+
+
+def across(task: str, *metrics: str) -> Choice:
+    """Return what chooses these metrics of a recipe's rows, with a column for each of the protocols, or of the metrics."""
+
+    def choose(records: Sequence[Record]) -> list[Record]:
+        found = []
+        for record in select(records, task=task, metric=metrics):
+            row, _, rest = (record.protocol or "").partition("; ")
+            column = rest or record.metric
+            found.append(dataclasses.replace(record, head=row.partition(", ")[0], anomaly=column, protocol=None))
+        return found
+
+    return choose
