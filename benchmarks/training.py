@@ -60,7 +60,7 @@ def drumlin_loop(images: Images, precision: str, folder: Path) -> _Loop:
         ),
     )
     empty = images.subset(slice(0, 0))
-    return _Loop(settings, folder, classifier(precision), images, empty, Processes(), Silent())
+    return _Loop(settings, folder, classifier(precision), images, images, empty, Processes(), Silent(), None)
 
 
 class PlainLoop:

@@ -79,5 +79,8 @@ def test_it_runs_and_the_partner_is_another_model(
         if r.anomaly == "cw-detector"
     }
     assert 0 < success["softmax"] <= 1
-    assert "Distortion" in capsys.readouterr().out
+    assert {r.seed for r in areas} == {0}
+    out = capsys.readouterr().out
+    assert "Distortion" in out
+    assert "| protocol | detector | cw-detector | transfer |" in out
     assert main([*command, "--list"]) == 0

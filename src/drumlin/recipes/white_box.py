@@ -115,8 +115,14 @@ def measure(subject: Subject, plan: Plan) -> Iterator[TaskResult]:
         batch_size=plan.attack.batch_size,
     )
     moved = attack_images(partner, attack, target=TARGET, limit=plan.images, detector=detector)
-    yield robustness(partner, moved, TRANSFER, limit=plan.images)
-    yield adversarial_detection(partner, {TRANSFER: moved}, fit_detectors(partner, [name]))
+    yield _as_of(subject, robustness(partner, moved, TRANSFER, limit=plan.images))
+    yield _as_of(subject, adversarial_detection(partner, {TRANSFER: moved}, fit_detectors(partner, [name])))
+
+
+def _as_of(subject: Subject, result: TaskResult) -> TaskResult:
+    """Return a partner's result with the seed of the model that the images come from: by it rows are put together."""
+    seed = subject.run.settings.seed
+    return dataclasses.replace(result, records=[dataclasses.replace(r, seed=seed) for r in result.records])
 
 
 def _partner(subject: Subject, backbone: BackboneSettings) -> Subject:

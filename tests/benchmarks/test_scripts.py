@@ -1,0 +1,40 @@
+"""Benchmarks run, and say what they are to say; how fast anything is no test asserts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drumlin.results import read
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def _run(script: str, *words: object) -> str:
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_training_against_a_plain_loop(tmp_path: Path) -> None:
+    said = _run("training.py", "--images", 256, "--repeats", 1, "--results", tmp_path / "records.jsonl")
+    assert "ratio" in said
+    (record,) = read(tmp_path / "records.jsonl")
+    assert record.metric == "throughput / plain loop"
+    assert record.value is not None
+    assert record.value > 0
+
+
+def test_the_time_of_a_network_is_all_accounted_for(tmp_path: Path) -> None:
+    words = ("--network", "fast-28", "--images", 512, "--repeats", 1)
+    assert "images/s" in _run("network.py", *words, "--results", tmp_path / "records.jsonl")
+    found = {record.metric: record.value or 0.0 for record in read(tmp_path / "records.jsonl")}
+    assert 0 < found["share"] < 1
+    assert found["GFLOP/s"] / found["GFLOP/s of products"] == pytest.approx(found["share"])
+    parts = ["convolutions", "batch normalisation", "activations", "pooling", "optimiser", "everything else"]
+    assert sum(found[name] for name in parts) == pytest.approx(1)
+    assert found["convolutions"] > 0.1
+    assert found["batch normalisation"] > 0
