@@ -9,7 +9,8 @@ from drumlin.cli import main
 from drumlin.recipes import mnist_isomax
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.isomax import EPSILONS, PUBLISHED_EPSILONS, fitting_scale
-from drumlin.recipes.progress_figures import _FIGURE_5, _FIGURE_6, progress_panels
+from drumlin.recipes.isomax_figures import _FIGURE_5, _FIGURE_6
+from drumlin.recipes.progress_figures import progress_panels
 from drumlin.recipes.variants import Measured
 from drumlin.results import read, select
 

@@ -14,7 +14,7 @@ import numpy as np
 from drumlin.attacks import FGSM
 from drumlin.recipes import feature_space
 from drumlin.recipes.experiment import Experiment
-from drumlin.recipes.progress_figures import draw
+from drumlin.recipes.isomax_figures import draw
 from drumlin.recipes.scales import Setting
 from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from drumlin.recipes.experiment import Ledger, finished_runs
-from drumlin.recipes.pages import write_figures_page
 from drumlin.report.contents import Array
-from drumlin.report.figures.panels import EmptyPanel, Panel, PanelFigure
+from drumlin.report.figures.panels import EmptyPanel, Panel
 from drumlin.report.figures.progress import ProgressPanel
 from drumlin.report.reading import read_run
 
@@ -23,13 +21,6 @@ class Curve(NamedTuple):
     key: str
     label: str = "error"
     fraction: bool = True
-
-
-_FIGURE_5 = (
-    Curve("classifier, hold-out", "holdout_error"),
-    Curve("5 nearest neighbours", "neighbour_error"),
-)
-_FIGURE_6 = (Curve("center loss", "center_loss", "½‖z − c‖²", fraction=False),)
 
 
 def progress_panels(folders: Mapping[str, Path | None], curves: tuple[Curve, ...]) -> list[Panel]:
@@ -46,35 +37,6 @@ def progress_panels(folders: Mapping[str, Path | None], curves: tuple[Curve, ...
         drawn = ProgressPanel(curve.title, lines, curve.label, curve.fraction) if lines else None
         panels.append(drawn or EmptyPanel(curve.title, "all trainings diverged"))
     return panels
-
-
-def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
-    """Draw I's Figs. 5 and 6 of every row's first seed into the folder `figures`, with a page that shows them; return the files.
-
-    Raises:
-        ValueError: a run that is not there, or not measured; a folder that cannot be written.
-    """
-    experiment = ledger.experiment
-    runs = finished_runs(ledger, out)
-    folders = {v.name.partition(",")[0]: runs[v.name, v.seeds[0]] for v in experiment.variants}
-    drawn = [
-        PanelFigure(
-            f"{experiment.name}-figure-5",
-            progress_panels(folders, _FIGURE_5),
-            2,
-            "Error over the steps, as in I Fig. 5, which has accuracy on test images: left of the classifier, right of the 5 "
-            "nearest of 5,000 training features; both on the hold-out.",
-        ),
-        PanelFigure(
-            f"{experiment.name}-figure-6",
-            progress_panels(folders, _FIGURE_6),
-            1,
-            "The value of the center loss under every loss, as in I Fig. 6: held-out features about the means of 5,000 training "
-            "features.",
-        ),
-    ]
-    preface = "The first seed's model each; a curve has a point an epoch. A training that diverged has none."
-    return write_figures_page("Features over the steps of the training", preface, drawn, ledger, figures)
 
 
 def _column(history: tuple[Mapping[str, Any], ...], key: str) -> Array:
