@@ -6,74 +6,62 @@ from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
 from drumlin.report.measured.choices import of_rows
 
 
-def _told(data: str) -> dict[str, Table]:
-    """Return the tables of a recipe of T's Table 7, by their names."""
-    recipe, source = f"{data}-detection", "T's Table 7"
-    return {
-        f"{data}-attacks": Table(
-            recipe,
-            "AUROC in percent, all attacked images against the same untouched",
-            of_rows("detection", "auroc", "all-attacked"),
-            ("head", "detector"),
-            BY_ANOMALY,
-            published=source,
-        ),
-        f"{data}-attacks-fooled": Table(
-            recipe,
-            "AUROC in percent, those images alone that the model got right and the attack changed to its target",
-            of_rows("detection", "auroc", "right-before-and-fooled"),
-            ("head", "detector"),
-            BY_ANOMALY,
-            published=source,
-        ),
-        f"{data}-attacks-success": Table(
-            recipe,
-            "Share of attacks that reach their target, in percent",
-            of_rows("robustness", "success"),
-            ("head",),
-            BY_ANOMALY,
+def _areas(name: str, recipe: str, source: str) -> dict[str, Table]:
+    """Return how well attacked images are told, under both protocols, by the tables' names."""
+    who = {
+        name: ("all-attacked", "all attacked images against the same untouched"),
+        f"{name}-fooled": (
+            "right-before-and-fooled",
+            "those images alone that the model got right and the attack brought to its target",
         ),
     }
+    return {
+        each: Table(
+            recipe,
+            f"AUROC in percent, {what}",
+            of_rows("detection", "auroc", protocol),
+            ("head", "detector"),
+            BY_ANOMALY,
+            published=source,
+        )
+        for each, (protocol, what) in who.items()
+    }
+
+
+def _told(data: str) -> dict[str, Table]:
+    """Return the tables of a recipe of T's Table 7, by their names."""
+    recipe, name = f"{data}-detection", f"{data}-attacks"
+    success = Table(
+        recipe,
+        "Share of attacks that reach their target, in percent",
+        of_rows("robustness", "success"),
+        ("head",),
+        BY_ANOMALY,
+    )
+    return _areas(name, recipe, "T's Table 7") | {f"{name}-success": success}
 
 
 def _knowing(data: str, source: str) -> dict[str, Table]:
     """Return the tables of a recipe of T's attacker who knows the detector, by their names."""
     recipe = f"{data}-white-box"
-    return {
-        recipe: Table(
-            recipe,
-            "AUROC in percent, all attacked images against the same untouched",
-            of_rows("detection", "auroc", "all-attacked"),
-            ("head", "detector"),
-            BY_ANOMALY,
-            published=source,
-        ),
-        f"{recipe}-fooled": Table(
-            recipe,
-            "AUROC in percent, those images alone that the model got right and the attack brought to its target",
-            of_rows("detection", "auroc", "right-before-and-fooled"),
-            ("head", "detector"),
-            BY_ANOMALY,
-            published=source,
-        ),
-        f"{recipe}-success": Table(
-            recipe,
-            "Share of attacks that reach their target, under `cw-detector` with a score that passes, in percent",
-            of_rows("robustness", "success"),
-            ("head",),
-            BY_ANOMALY,
-            published="T's",
-        ),
-        f"{recipe}-distortion": Table(
-            recipe,
-            "Distortion of those that succeed, root mean square over pixels in [0, 1]",
-            of_rows("robustness", "distortion"),
-            ("head",),
-            BY_ANOMALY,
-            digits=4,
-            published="T's by 255",
-        ),
-    }
+    success = Table(
+        recipe,
+        "Share of attacks that reach their target, under `cw-detector` with a score that passes, in percent",
+        of_rows("robustness", "success"),
+        ("head",),
+        BY_ANOMALY,
+        published="T's",
+    )
+    distortion = Table(
+        recipe,
+        "Distortion of those that succeed, root mean square over pixels in [0, 1]",
+        of_rows("robustness", "distortion"),
+        ("head",),
+        BY_ANOMALY,
+        digits=4,
+        published="T's by 255",
+    )
+    return _areas(recipe, recipe, source) | {f"{recipe}-success": success, f"{recipe}-distortion": distortion}
 
 
 _BEYOND_AND_FGSM: dict[str, Table] = {
