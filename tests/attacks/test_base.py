@@ -207,7 +207,7 @@ def test_the_generator_decides_and_torchs_own_is_left_alone(attack, network, ima
     )
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == (attack.name not in ("pgd", "noise"))
+    assert torch.equal(first, other) == (attack.name not in ("pgd", "orthogonal-pgd", "noise"))
 
 
 def test_no_images(attack, network):
@@ -333,7 +333,7 @@ OUT_OF_RANGE = {
 
 def test_hyperparameters_out_of_range(attack):
     names = [field.name for field in dataclasses.fields(attack)]
-    for name in set(names) - {"batch_size", "attack", "substitute"}:
+    for name in set(names) - {"batch_size", "attack", "substitute", "orthogonal"}:
         value, message = OUT_OF_RANGE[name]
         with pytest.raises(ValueError, match=message):
             dataclasses.replace(attack, **{name: value})

@@ -15,6 +15,7 @@ Drumlin = Callable[..., Any]
 Refused = Callable[..., str]
 QUICK = {
     "pgd": ("--attack.epsilon", "0.1", "--attack.restarts", "2", "--attack.step", "0.05"),
+    "orthogonal-pgd": ("--attack.steps", "5", "--against", "k-density"),
     "cw": ("--attack.steps", "20"),
     "cw-detector": ("--attack.steps", "20", "--against", "k-density"),
 }
@@ -23,6 +24,7 @@ LABELS = {
     "bim": "bim(epsilon=0.2)",
     "ilcm": "ilcm(epsilon=0.2)",
     "pgd": "pgd(epsilon=0.1, step=0.05, restarts=2)",
+    "orthogonal-pgd": "orthogonal-pgd(epsilon=0.1, steps=5, against=k-density)",
     "cw": "cw(steps=20)",
     "cw-detector": "cw-detector(steps=20, against=k-density)",
     "noise": "noise(l2=0.1)",

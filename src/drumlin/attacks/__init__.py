@@ -16,6 +16,7 @@ from drumlin.attacks.gradient import AdaptiveAttack, GradientAttack
 from drumlin.attacks.ilcm import ILCM
 from drumlin.attacks.noise import Noise
 from drumlin.attacks.objective import Loss, Objective, Score
+from drumlin.attacks.orthogonal_pgd import OrthogonalPGD
 from drumlin.attacks.pgd import PGD
 from drumlin.attacks.targets import least_probable, random_targets, second_most_probable
 from drumlin.attacks.transfer import Transfer
@@ -35,6 +36,7 @@ __all__ = [
     "Loss",
     "Noise",
     "Objective",
+    "OrthogonalPGD",
     "Perturbation",
     "Score",
     "SweepResult",
@@ -48,7 +50,7 @@ __all__ = [
 ]
 
 ATTACKS: dict[str, type[Attack]] = {
-    kind.name: kind for kind in (FGSM, BIM, ILCM, PGD, CarliniWagner, CarliniWagnerDetector, Noise)
+    kind.name: kind for kind in (FGSM, BIM, ILCM, PGD, OrthogonalPGD, CarliniWagner, CarliniWagnerDetector, Noise)
 }
 """Every attack that its name and hyperparameters make, by its name: all but `Transfer`, which takes another classifier."""
 
