@@ -19,6 +19,7 @@ RECIPES: dict[str, str] = {
     "mnist-white-box": "drumlin.recipes.mnist_white_box",
     "cifar-white-box": "drumlin.recipes.cifar_white_box",
     "mnist-beyond": "drumlin.recipes.mnist_beyond",
+    "mnist-orthogonal": "drumlin.recipes.mnist_orthogonal",
     "mnist-isomax": "drumlin.recipes.mnist_isomax",
     "mnist-distances": "drumlin.recipes.mnist_distances",
     "cifar10-heads": "drumlin.recipes.cifar10_heads",

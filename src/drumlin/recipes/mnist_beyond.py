@@ -8,6 +8,8 @@ from pathlib import Path
 
 from drumlin.attacks import BIM, FGSM, PGD, AdaptiveAttack
 from drumlin.detectors import detectors_for
+from drumlin.detectors.base import Detector
+from drumlin.features import FeatureRequest
 from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.mnist_heads import HEADS
 from drumlin.recipes.pages import write_figures_page
@@ -71,23 +73,35 @@ def experiment(scale: Scale) -> Experiment:
     def measure(subject: Subject) -> Iterator[TaskResult]:
         return _measure(subject, EFFORTS[scale])
 
-    return Experiment("mnist-beyond", scale, tuple(_variants(setting(MNIST, scale))), measure, draw, show)
+    return Experiment("mnist-beyond", scale, tuple(variants(setting(MNIST, scale))), measure, draw, show)
 
 
-def _variants(scale: Setting) -> Iterator[Variant]:
+def variants(scale: Setting) -> Iterator[Variant]:
+    """Yield the models, a seed each."""
     for name in ROWS:
         rates = candidates(scale, HEADS[name], feature_dim=100)
         yield Variant(f"{name}, 100-D", rates, scale.seeds[:1])
 
 
+def fitted(subject: Subject, images: int) -> tuple[dict[str, Detector], FeatureRequest]:
+    """Return every detector that the model can have, and what features must have for all of them.
+
+    Regressions are fitted to FGSM on held-out images.
+
+    Args:
+        subject: the run.
+        images: how many held-out images are attacked.
+    """
+    names = detectors_for(subject.run.classifier.head, GIVEN)
+    request = request_to_fit(subject, names)
+    seen = attack_images(subject, FGSM(epsilon=0.1), limit=images, holdout=True, request=request)
+    normals = subject.features(subject.run.holdout_images(), request)
+    return fit_detectors(subject, names, known=Known(seen.features, normals)), request
+
+
 def _measure(subject: Subject, effort: Effort) -> Iterator[TaskResult]:
     yield classification(subject)
-    run = subject.run
-    names = detectors_for(run.classifier.head, GIVEN)
-    request = request_to_fit(subject, names)
-    seen = attack_images(subject, FGSM(epsilon=0.1), limit=effort.images, holdout=True, request=request)
-    normals = subject.features(run.holdout_images(), request)
-    detectors = fit_detectors(subject, names, known=Known(seen.features, normals))
+    detectors, request = fitted(subject, effort.images)
     yield detection(subject, features_of(anomalous_sets(subject, effort.unknown, request=request)), detectors)
     attacked = {
         name: attack_images(subject, attack, limit=effort.images, request=request)
@@ -95,7 +109,7 @@ def _measure(subject: Subject, effort: Effort) -> Iterator[TaskResult]:
     }
     for name, found in attacked.items():
         yield robustness(subject, found, name, limit=effort.images)
-    held_out = subject.features(run.holdout_images(), request)
+    held_out = subject.features(subject.run.holdout_images(), request)
     for name, detector in detectors.items():
         own = {
             f"{ADAPTED}{attack}": adapted(
@@ -111,7 +125,7 @@ def _measure(subject: Subject, effort: Effort) -> Iterator[TaskResult]:
 def show(records: Sequence[Record]) -> str:
     """Return AUROCs in percent, a row a model and detector; the share that is right or refused; and that of attacks that succeed."""
     areas = table(_areas(records), rows=["protocol", "detector"], columns=["anomaly"])
-    safe = table(_safe(records), rows=["protocol", "detector"], columns=["anomaly"])
+    safe = table(safe_shares(records), rows=["protocol", "detector"], columns=["anomaly"])
     success = [row_of(in_percent(r)) for r in select(records, task="robustness", metric="success")]
     parts = ["AUROC, %", areas, f"Right or refused, %, at {FALSE_ALARM:.0%} false alarms", safe, "Success, %"]
     return "\n\n".join([*parts, table(success, rows=["protocol"], columns=["anomaly"])])
@@ -124,7 +138,7 @@ def _areas(records: Sequence[Record]) -> list[Record]:
     return [row_of(in_percent(r)) for r in chosen]
 
 
-def _safe(records: Sequence[Record]) -> list[Record]:
+def safe_shares(records: Sequence[Record]) -> list[Record]:
     """Return shares of attacked images that do no harm, in percent."""
     found = select(records, task=SAFETY, metric="right-or-refused")
     return [row_of(in_percent(r)) for r in found if r.anomaly is not None]
@@ -135,7 +149,7 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     records = [record for variant in ledger.experiment.variants for record in ledger.measurements(variant)]
     drawn = [
         CellFigure("mnist-beyond", _cells(_areas(records)), "AUROC", _AREAS),
-        CellFigure("mnist-beyond-safety", _cells(_safe(records)), "Share that is right or refused", _SAFE),
+        CellFigure("mnist-beyond-safety", _cells(safe_shares(records)), "Share that is right or refused", _SAFE),
     ]
     preface = "One model each; normal images are the test images, for attacks the same ones untouched."
     return write_figures_page("Every detector against everything", preface, drawn, ledger, figures)

@@ -140,6 +140,16 @@ def adapted(
         )
         for weight in weights
     ]
+    return strongest(options, detector)
+
+
+def strongest(options: Sequence[Attacked], detector: Detector) -> Attacked:
+    """Return of every image the result that is worst for classifier and detector: success before failure, then the least score.
+
+    Args:
+        options: what several attacks made of the same images, with the features that the detector requests.
+        detector: fitted.
+    """
     scores = torch.stack([detector.score(option.features) for option in options])
     # Success counts for more than any difference of scores: ranks, not sums.
     success = torch.stack([option.success for option in options])

@@ -95,6 +95,13 @@ _BEYOND_AND_FGSM: dict[str, Table] = {
         ("head", "detector"),
         BY_ANOMALY,
     ),
+    "mnist-orthogonal": Table(
+        "mnist-orthogonal",
+        "Share of 200 images in percent that are right, or refused at 5% false alarms, under orthogonal PGD, ε = 0.2",
+        lambda records: [r for r in of_rows("safety", "right-or-refused")(records) if r.anomaly],
+        ("head", "detector"),
+        BY_ANOMALY,
+    ),
     "mnist-beyond-unknown": Table(
         "mnist-beyond",
         "AUROC in percent of unknown images",
