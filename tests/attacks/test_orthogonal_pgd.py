@@ -7,8 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from drumlin.attacks import PGD, OrthogonalPGD, sweep_weights
-from drumlin.attacks.orthogonal_pgd import _Best, _without
+from drumlin.attacks.orthogonal_pgd import _Best, _Place, _without
 from drumlin.features import feature_set
+from drumlin.model import Classifier, InputSpec
+from drumlin.settings.backbones import backbone_settings
+from drumlin.settings.heads import head_settings
 
 
 def density(features, classes):
@@ -25,14 +28,50 @@ def attacked(attack, classifier, images, score=density, seed=0, **others):
 
 def test_what_is_left_is_orthogonal_and_the_parallel_is_kept_whole():
     own, other = torch.randn(5, 1, 4, 4), torch.randn(5, 1, 4, 4)
-    rest = _without(own, other)
+    rest = _without(own, other, 1e-4)
     assert (rest * other).flatten(1).sum(1).abs().max() < 1e-5
-    taken = (own - rest).flatten(1)
-    assert (F.cosine_similarity(taken, other.flatten(1)).abs() - 1).abs().max() < 1e-5
-    torch.testing.assert_close(_without(own, -3 * own), own)
-    torch.testing.assert_close(_without(own, torch.zeros_like(own)), own)
-    tiny = 1e-25 * other
-    torch.testing.assert_close(_without(own, tiny), rest)
+    assert F.cosine_similarity(rest.flatten(1), own.flatten(1)).min() > 0
+    along = own / own.flatten(1).norm(dim=1)[:, None, None, None]
+    torch.testing.assert_close(_without(own, -3 * own, 1e-4), along)
+    torch.testing.assert_close(_without(own, torch.zeros_like(own), 1e-4), along)
+    nearly = own + 1e-6 * other
+    torch.testing.assert_close(_without(own, nearly, 1e-4), along)
+    for factor in (1e-37, 1e-30, 1e30):
+        torch.testing.assert_close(_without(own, factor * other, 1e-4), rest, atol=2e-3, rtol=0)
+        torch.testing.assert_close(_without(factor * own, other, 1e-4), rest, atol=2e-3, rtol=0)
+    assert not _without(torch.zeros_like(own), other, 1e-4).any()
+
+
+def test_each_image_goes_the_way_that_it_needs():
+    up, score = torch.tensor([[[[1.0, 0.0]]]] * 2), torch.tensor([[[[1.0, 1.0]]]] * 2)
+    here = _Place(torch.tensor([False, True]), torch.zeros(2), up, score, 1e-4)
+    half = 2**-0.5
+    expected = torch.tensor([[[[0.5, -0.5]]], [[[0.0, -half]]]])  # neither moves the other
+    torch.testing.assert_close(OrthogonalPGD()._direction(here), expected)
+    torch.testing.assert_close(OrthogonalPGD(orthogonal=False)._direction(here), torch.cat([up[:1], -score[1:]]))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_gradients_that_are_parallel_but_for_rounding_are_followed_whole(precision):
+    """Of two classes the loss is a function of the probability, as the score is."""
+    torch.manual_seed(0)
+    inputs = InputSpec(channels=1, size=(16, 16), mean=(0.5,), std=(0.25,))
+    backbone = backbone_settings("fast-28", width=8)
+    classifier = Classifier.create(backbone, head_settings("softmax"), ["a", "b"], inputs, precision=precision).eval()
+    x = torch.rand(40, 1, 16, 16)
+    y = classifier(x).argmax(1)
+
+    def score(features, classes):
+        return features.logits.softmax(1).amax(1)
+
+    success = {}
+    for orthogonal in (True, False):
+        attack = OrthogonalPGD(epsilon=0.1, steps=10, orthogonal=orthogonal)
+        success[orthogonal] = attack(
+            classifier, x, y, score=score, generator=torch.Generator().manual_seed(0)
+        ).success.sum()
+    assert success[False] > 20
+    assert success[True] >= 0.9 * success[False]
 
 
 def test_the_path_by_hand(linear):
@@ -145,19 +184,38 @@ def test_settings_out_of_range(setting, message):
 
 
 def test_it_keeps_a_score_lower_than_weights_do_where_both_pull_apart(network, images):
-    """A detector that wants logits to be certain of the true class: a weighted sum trades one for the other."""
+    """A detector that wants the true class's logit to be high: a weighted sum trades one for the other."""
     classifier = network("softmax")
+    x, y = images
 
     def score(features, classes):
         return 5 * features.z[:, 0] + features.logits.logsumexp(1)
 
-    _, scores = attacked(OrthogonalPGD(epsilon=0.2, steps=60), classifier, images, score=score)
-    x, y = images
-    swept = sweep_weights(
-        PGD(epsilon=0.2, steps=60), [0.0, 0.1, 1.0, 10.0], classifier, x, y, score=score,
-        generator=torch.Generator().manual_seed(0),
-    )  # fmt: skip
-    found, _ = attacked(OrthogonalPGD(epsilon=0.2, steps=60), classifier, images, score=score)
-    both = found.success & swept.success
-    assert both.any()
-    assert scores[both].mean() <= swept.score[both].mean() + 0.5
+    result, scores = attacked(OrthogonalPGD(epsilon=0.2, steps=60), classifier, images, score=score)
+    attack, generator = PGD(epsilon=0.2, steps=60), torch.Generator().manual_seed(0)
+    swept = sweep_weights(attack, [0.0, 0.1, 1.0, 10.0], classifier, x, y, score=score, generator=generator)
+    both = result.success & swept.success
+    assert both.sum() > 6
+    assert scores[both].mean() < swept.score[both].mean()
+
+
+def test_a_flat_way_is_reported(network, images):
+    """Untouched images that are wrong already go by the score, all others by the loss."""
+    classifier = network("softmax")
+    x, _ = images
+    y = classifier(x).argmax(1)
+    wrong = torch.arange(len(y)) < 5
+    y = torch.where(wrong, (y + 1) % 3, y)
+
+    def flat(features, classes):
+        return features.z.sum(1) * 0
+
+    result, _ = attacked(OrthogonalPGD(epsilon=1e-6, steps=2), classifier, (x, y), score=flat)
+    assert torch.equal(result.zero_gradient, wrong)
+
+
+def test_starts_are_random(network, images):
+    ends = [
+        attacked(OrthogonalPGD(epsilon=0.05, steps=1), network("softmax"), images, seed=seed)[0].x for seed in (0, 1)
+    ]
+    assert not torch.equal(*ends)

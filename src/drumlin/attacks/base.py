@@ -26,7 +26,7 @@ class AttackResult:
     Attributes:
         x: adversarial images (N, C, H, W) in [0, 1].
         success: (N,) untargeted: the prediction is not y; targeted: it is the target; for an attack that has a detector to pass,
-            also that it is passed.
+            also that it is passed (`CarliniWagnerDetector`).
         l2: (N,) root mean square distortion ‖x−x_adv‖₂/√(CHW), in units of [0, 1].
         linf: (N,) largest change of a pixel.
         zero_gradient: (N,) whether the first gradient was exactly zero: a saturated loss fakes robustness.

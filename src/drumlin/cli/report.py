@@ -19,7 +19,7 @@ class Report:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders that `drumlin train --out` wrote; or one folder of records of `drumlin reproduce`, for every table that they make."""
     out: Path | None = None
-    """File of the page; by default report.html in the first run, or among the records."""
+    """File of the page; by default report.html in the first run or the folder of records."""
     figures: Path | None = None
     """Folder for the page's figures as PNG and SVG."""
 

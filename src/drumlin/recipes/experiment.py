@@ -207,7 +207,8 @@ def perform(
         records = [tuning_record(step, subject)] if step.tuning else measured(step, experiment, subject)
         protocol = f"{variant.name}; {step.candidate}"
         records += [dataclasses.replace(record, protocol=protocol) for record in training_time(subject).records]
-    records = [dataclasses.replace(record, asked=asked.identity) for record in records]
+    repeated = variant.settings(step.candidate, 0).identity
+    records = [dataclasses.replace(record, asked=asked.identity, settings=repeated) for record in records]
     ledger.add(records)
     return records
 

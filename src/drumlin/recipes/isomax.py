@@ -95,7 +95,7 @@ def _scale(subject: Subject, accuracies: Sequence[float], published: Sequence[fl
     return TaskResult(
         [
             subject.record("robustness", "epsilon-scale", scale, unit="times I's", **facts),
-            subject.record("robustness", "epsilon-scale-misfit", misfit, unit="fraction", **facts),
+            subject.record("robustness", "epsilon-scale-misfit", misfit, unit="ratio", **facts),
         ]
     )
 

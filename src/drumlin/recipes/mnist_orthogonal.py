@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from drumlin.attacks import OrthogonalPGD
+from drumlin.recipes import mnist_beyond
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_beyond import FALSE_ALARM, fitted, safe_shares, variants
 from drumlin.recipes.scales import MNIST, setting
@@ -16,7 +17,7 @@ from drumlin.results.record import Scale
 from drumlin.tasks.adversarial import adversarial_detection, safety, strongest
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
-from drumlin.tasks.robustness import attack_images
+from drumlin.tasks.robustness import attack_images, robustness
 
 ABOUT = "MNIST: every detector against PGD that attacks class and score by turns, orthogonal and selective"
 
@@ -41,14 +42,14 @@ def experiment(scale: Scale) -> Experiment:
     """Return the experiment: the models and detectors of mnist-beyond."""
 
     def measured(subject: Subject) -> Iterator[TaskResult]:
-        return _measure(subject, EFFORTS[scale])
+        return _measure(subject, EFFORTS[scale], mnist_beyond.EFFORTS[scale].images)
 
     return Experiment("mnist-orthogonal", scale, tuple(variants(setting(MNIST, scale))), measured, show=show)
 
 
-def _measure(subject: Subject, effort: Effort) -> Iterator[TaskResult]:
+def _measure(subject: Subject, effort: Effort, known: int) -> Iterator[TaskResult]:
     yield classification(subject)
-    detectors, request = fitted(subject, 500)
+    detectors, request = fitted(subject, known)
     held_out = subject.features(subject.run.holdout_images(), request)
     for name, detector in detectors.items():
         ways = {
@@ -61,6 +62,8 @@ def _measure(subject: Subject, effort: Effort) -> Iterator[TaskResult]:
             )
             for way, orthogonal in (("orthogonal", True), ("selective", False))
         }
+        for way, found in ways.items():
+            yield robustness(subject, found, f"{way}, against {name}", limit=effort.images)
         met = ways | {"the stronger": strongest([*ways.values()], detector)}
         yield adversarial_detection(subject, met, {name: detector})
         yield safety(subject, met, detector, Conformal(detector.score(held_out), FALSE_ALARM))

@@ -39,6 +39,8 @@ class Record:
     """Hash of the run's configuration."""
     asked: str | None = None
     """Hash of the settings that a recipe asked for, before what they left open was decided."""
+    settings: str | None = None
+    """Hash of these settings but for the seed: repetitions have it in common."""
     commit: str | None = None
     """Git commit of the code."""
     recipe: str | None = None

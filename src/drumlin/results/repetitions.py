@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from drumlin.results.record import Record
 
 # What repetitions of one measurement may differ in.
-_OWN = {"run", "asked", "commit", "value", "ci_low", "ci_high", "n", "seed", "environment", "wall_seconds"}
+_OWN = {"run", "asked", "settings", "commit", "value", "ci_low", "ci_high", "n", "seed", "environment", "wall_seconds"}
 
 
 class Repetitions:
@@ -74,9 +74,9 @@ class Repetitions:
 def repetitions(records: Iterable[Record]) -> list[Repetitions]:
     """Return records put together that differ in nothing but seed, run and value, in the order in which they are first named.
 
-    Of several with one seed, as after a change of the settings, the last counts.
+    Of several with one seed the last counts. Without a recipe nothing says that two runs repeat one another: each stands alone.
 
-    >>> a = Record(run="r", task="t", data="d", split="test", metric="error", value=1.0, unit="%", seed=0)
+    >>> a = Record(run="r", recipe="x", task="t", data="d", split="test", metric="error", value=1.0, unit="%", seed=0)
     >>> again = dataclasses.replace(a, run="s", value=3.0)
     >>> [found.mean for found in repetitions([a, again, dataclasses.replace(a, metric="nmi")])]
     [3.0, 1.0]
@@ -84,7 +84,8 @@ def repetitions(records: Iterable[Record]) -> list[Repetitions]:
     names = [item.name for item in dataclasses.fields(Record) if item.name not in _OWN]
     groups: dict[tuple[object, ...], dict[int | None, Record]] = {}
     for record in records:
-        group = groups.setdefault(tuple(getattr(record, name) for name in names), {})
+        alone = None if record.recipe else record.run
+        group = groups.setdefault((alone, *(getattr(record, name) for name in names)), {})
         group.pop(record.seed, None)
         group[record.seed] = record
     return [Repetitions(tuple(group.values())) for group in groups.values()]

@@ -57,14 +57,16 @@ def _three(record):
 def test_a_measurement_beside_its_published_value(record) -> None:
     tables = _Tables(render(_three(record), "here")).tables
     assert tables["Measured beside published"][1] == [
-        "mnist-heads", "gm, 100-D", "error, %", "", "", "", "cpu", "T Table 1",
-        "0.5 ± 0.1, 3 seeds", "0.39", "+0.11", "3", "10000",
+        "gm, 100-D", "mnist-heads", "gm", "classification: error, %", "", "", "cpu", "T Table 1",
+        "0.5", "± 0.1, 3 seeds", "0.39", "+0.11", "3", "10000",
     ]  # fmt: skip
 
 
 def test_a_table_of_the_catalogue_has_mean_spread_seeds_published_and_difference(record) -> None:
     tables = _Tables(render(_three(record), "here")).tables
-    (title,) = (name for name in tables if name.startswith("MNIST, `fast-28`"))
+    (title,) = (
+        name for name in tables if name.startswith("MNIST: test error in percent; fast-28, three epochs; at cpu")
+    )
     assert title.endswith("; published: what was published for L's network")
     assert tables[title] == [["head", "100-D"], ["gm", "0.50 ± 0.10, 3 seeds; published 0.39, +0.11"]]
 
@@ -78,14 +80,14 @@ def test_a_recipe_without_tables_has_its_numbers_open(record) -> None:
     text = render([record(recipe="cifar100", protocol="gm, 100-D; k=5", metric="accuracy", value=0.75)], "here")
     assert re.search(r"<details open><summary>All 1 numbers of cifar100", text)
     (row,) = _Tables(text).tables["All numbers of cifar100"][1:]
-    assert row[:6] == ["mnist, test", "gm, 100-D", "accuracy, %", "", "", "k=5"]
+    assert row[:6] == ["gm, 100-D; k=5", "mnist, test", "gm", "classification: accuracy, %", "", ""]
     assert row[8] == "75"
 
 
 def test_scales_are_never_mixed(record) -> None:
     tables = _Tables(render([record(), record(scale="smoke", value=0.5)], "here")).tables
     found = {name: rows[1] for name, rows in tables.items() if name.startswith("Classification")}
-    assert {name.partition(", at ")[2][:5]: row for name, row in found.items()} == {
+    assert {name.partition("; at ")[2][:5]: row for name, row in found.items()} == {
         "cpu s": ["gm", "1.00"],
         "smoke": ["gm", "50.00"],
     }
@@ -99,7 +101,7 @@ def test_settings_that_changed_count_with_their_latest_run(record) -> None:
 
 def test_records_of_which_no_table_can_be_made_say_why(record) -> None:
     text = render([record(backbone="a"), record(backbone="b", seed=1)], "here")
-    assert "No table can be made of these records: records of one cell differ in backbone (a, b)" in text
+    assert "at cpu scale: no table can be made of these records: records of one cell differ in backbone (a, b)" in text
 
 
 def test_beyond_the_most_numbers_are_counted_and_not_listed(record, monkeypatch: pytest.MonkeyPatch) -> None:

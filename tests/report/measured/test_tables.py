@@ -51,6 +51,17 @@ def test_of_attacked_images_a_table_has_one_protocol(record) -> None:
     assert "| gm (fitted to FGSM) | lid | 25.00 |" in markdown("mnist-attacks-fooled", records)
 
 
+def test_what_is_of_cpu_scale_is_said_there_alone(record) -> None:
+    facts = {"recipe": "mnist-heads", "protocol": "gm, 100-D", "published": 0.01}
+    assert "; `fast-28`, three epochs, and in" in markdown("mnist-heads", [record(**facts)])
+    assert "fast-28" not in markdown("mnist-heads", [record(scale="paper", **facts)])
+
+
+def test_records_of_another_shape_are_no_rows(record) -> None:
+    facts = {"recipe": "mnist-heads"}
+    assert markdown("mnist-heads", [record(protocol=name, **facts) for name in (None, "gm")]) == ""
+
+
 def test_an_unknown_table(record) -> None:
     with pytest.raises(ValueError, match="unknown table 'mnist-geometri': did you mean 'mnist-geometry'"):
         markdown("mnist-geometri", [record()])
@@ -70,8 +81,6 @@ def test_what_a_row_is_measured_by_gets_a_column_each(record) -> None:
         in made
     )
     facts = {"recipe": "mnist-isomax", "task": "robustness", "unit": "times I's", "protocol": "gm, 2-D"}
-    scale = [
-        record(metric="epsilon-scale", value=8.0, **facts),
-        record(metric="epsilon-scale-misfit", value=0.5, **facts),
-    ]
-    assert "| gm | 8.000 | 0.500 |" in markdown("mnist-isomax-scale", scale)
+    misfit = record(metric="epsilon-scale-misfit", value=0.02, **(facts | {"unit": "ratio"}))
+    scale = [record(metric="epsilon-scale", value=8.0, **facts), misfit]
+    assert "| gm | 8.000 | 0.020 |" in markdown("mnist-isomax-scale", scale)

@@ -2,7 +2,17 @@
 
 from drumlin.report.measured.catalogue import TABLES, Table
 from drumlin.report.measured.reading import holds_records, read_folder
-from drumlin.report.measured.tables import chosen, markdown, origin
+from drumlin.report.measured.tables import caption, chosen, markdown, origin
 from drumlin.report.measured.writing import write_measurements
 
-__all__ = ["TABLES", "Table", "chosen", "holds_records", "markdown", "origin", "read_folder", "write_measurements"]
+__all__ = [
+    "TABLES",
+    "Table",
+    "caption",
+    "chosen",
+    "holds_records",
+    "markdown",
+    "origin",
+    "read_folder",
+    "write_measurements",
+]

@@ -79,14 +79,14 @@ def of_task(*tasks: str) -> Choice:
     return lambda records: select(records, task=tasks)
 
 
-def heads(network: str | None) -> Choice:
+def heads(network: str = "") -> Choice:
     """Return what chooses test errors of the recipe mnist-heads: a row a head, a column a dimension."""
 
     def choose(records: Sequence[Record]) -> list[Record]:
         found = []
         for record in select(records, task="classification", metric="error"):
-            name, dimension, *rest = (record.protocol or "").split(", ")
-            if (rest[0] if rest else None) == network:
+            name, dimension, other = [*(record.protocol or "").split(", "), "", ""][:3]
+            if dimension and other == network:
                 found.append(dataclasses.replace(record, head=name, anomaly=dimension))
         return sorted(found, key=lambda record: record.anomaly == "100-D")
 

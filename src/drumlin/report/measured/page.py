@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drumlin.report.document import asset, document
-from drumlin.report.html import Html, el, join, script_json
+from drumlin.report.html import Html, el, join, script_json, with_code
 from drumlin.report.measured.catalogue import TABLES, Table
-from drumlin.report.measured.tables import chosen, origin
+from drumlin.report.measured.tables import caption, chosen, origin
 from drumlin.report.tables import Cell, table
 from drumlin.report.text import number
 from drumlin.results import Record, Repetitions, grid, in_percent, repetitions
@@ -40,9 +40,10 @@ def render(records: Sequence[Record], name: str) -> str:
         recipes.setdefault(_recipe(each.first), []).append(each)
     newest = [record for each in repetitions(records) for record in each.records]
     room = _Room(MOST)
-    sections = [_section(recipe, own, newest, room) for recipe, own in recipes.items()]
+    places = {recipe: f"recipe-{i}" for i, recipe in enumerate(recipes)}
+    sections = [_section(recipe, own, newest, room, places[recipe]) for recipe, own in recipes.items()]
     main = el("main", _introduction(name, found, recipes), _published(found), *sections, _omitted(room), id="main")
-    links = {"published": "Beside what was published"} | {_place(recipe): recipe for recipe in recipes}
+    links = {"published": "Beside what was published"} | {place: recipe for recipe, place in places.items()}
     scripts = join(script_json("figures", {}), el("script", Html(asset("page.js"))))
     missing = "Without JavaScript tables cannot be copied by their buttons."
     return document(f"Measured: {name}", links, main, scripts, missing=missing, several=True)
@@ -50,10 +51,6 @@ def render(records: Sequence[Record], name: str) -> str:
 
 def _recipe(record: Record) -> str:
     return (record.recipe or "without a recipe").partition("/")[0]
-
-
-def _place(recipe: str) -> str:
-    return "of-" + "".join(c if c.isalnum() else "-" for c in recipe)
 
 
 def _introduction(name: str, found: Sequence[Repetitions], recipes: Mapping[str, object]) -> Html:
@@ -75,21 +72,21 @@ def _published(found: Iterable[Repetitions]) -> Html:
     return el("section", el("h2", "Beside what was published"), el("p", text, class_="caption"), body, id="published")
 
 
-def _section(recipe: str, own: Sequence[Repetitions], records: Sequence[Record], room: _Room) -> Html:
+def _section(recipe: str, own: Sequence[Repetitions], records: Sequence[Record], room: _Room, place: str) -> Html:
     """Return a recipe's tables, one a scale, and its numbers one by one."""
     parts: list[Html] = []
     for name, each in TABLES.items():
         if each.recipe != recipe:
             continue
-        scales = dict.fromkeys(record.scale for record in chosen(name, records)[1])
-        parts += [_table(name, records, scale, several=len(scales) > 1) for scale in scales]
+        scales = dict.fromkeys(record.scale for record in records if _recipe(record) == recipe)
+        parts += [_table(name, [record for record in records if record.scale == scale], scale) for scale in scales]
     if len(own) <= room.left:
         room.left -= len(own)
         summary = el("summary", f"All {len(own):,} numbers of {recipe}, one by one")
         parts.append(el("details", summary, _listing(own, f"All numbers of {recipe}"), open=not parts))
     else:
         room.without.append(recipe)
-    return el("section", el("h2", recipe), *parts, id=_place(recipe))
+    return el("section", el("h2", recipe), *parts, id=place)
 
 
 def _omitted(room: _Room) -> Html:
@@ -101,23 +98,33 @@ def _omitted(room: _Room) -> Html:
     return el("p", text, class_="note")
 
 
-def _table(name: str, records: Iterable[Record], scale: Scale, *, several: bool) -> Html:
-    found, own = chosen(name, [record for record in records if record.scale == scale])
-    beside = f"; published: {found.published}" if found.published else ""
-    title = f"{found.caption}{f', at {scale} scale' if several else ''} ({origin(found, own)}){beside}"
+def _table(name: str, records: Iterable[Record], scale: Scale) -> Html:
+    """Return a table of one scale's records; nothing where it has none."""
     try:
-        cells = grid(own, rows=found.rows, columns=found.columns)
+        found, own = chosen(name, records)
+        cells = grid(own, rows=found.rows, columns=found.columns) if own else None
     except ValueError as error:
-        return join(el("h4", title), el("p", f"No table can be made of these records: {error}", class_="missing"))
+        text = f"{TABLES[name].caption}, at {scale} scale: no table can be made of these records: {error}"
+        return el("p", with_code(text), class_="missing")
+    if cells is None:
+        return join()
+    beside = f"; published: {found.published}" if found.published else ""
+    title = f"{caption(found, own)}; at {scale} scale ({origin(found, own)}){beside}"
     rows: list[list[str | Cell]] = [[*names, *(_cell(each, found) for each in line)] for names, line in cells.lines]
-    body = table([*cells.rows, *cells.columns], rows, caption=title, numbers=len(cells.columns), tall=len(rows) > _TALL)
-    return join(el("p", title, class_="caption"), body)
+    body = table(
+        [*cells.rows, *cells.columns],
+        rows,
+        caption=title.replace("`", ""),
+        numbers=len(cells.columns),
+        tall=len(rows) > _TALL,
+    )
+    return join(el("p", with_code(title), class_="caption"), body)
 
 
 def _cell(found: Repetitions | None, of: Table) -> Cell:
-    """Return what a table has of a measurement: its mean, and in small its spread and what was published."""
+    """Return what a table has of a measurement: its mean, and in small its spread and what was published; copied whole."""
     if found is None:
-        return Cell("–", "")
+        return Cell("–")
 
     def shown(value: float) -> str:
         return f"{value:.{of.digits}f}"
@@ -126,9 +133,7 @@ def _cell(found: Repetitions | None, of: Table) -> Cell:
     if of.published and found.first.published is not None:
         by = "" if found.difference is None else f", {found.difference:+.{of.digits}f}"
         small.append(f"published {shown(found.first.published)}{by}")
-    mean = found.mean
-    text = "–" if mean is None else shown(mean)
-    return Cell(text, "" if mean is None else repr(mean), "; ".join(filter(None, small)))
+    return Cell("–" if found.mean is None else shown(found.mean), small="; ".join(filter(None, small)))
 
 
 def _spread(found: Repetitions, shown: Callable[[float], str]) -> str:
@@ -138,32 +143,32 @@ def _spread(found: Repetitions, shown: Callable[[float], str]) -> str:
 
 
 def _listing(found: Sequence[Repetitions], title: str, *, named: bool = False) -> Html:
-    """Return measurements as lines: mean, spread, published value and difference as numbers to copy."""
-    headers = ["recipe" if named else "data", "row", "metric", "detector", "attack or set", "how", "scale", "source"]
-    numbers = ["measured", "published", "difference", "seeds", "images"]
+    """Return measurements a line each, with all digits where they are copied."""
+    headers = ["row or protocol", "recipe" if named else "data", "head", "metric", "detector", "attack or set"]
+    headers += ["scale", "source"]
+    numbers = ["measured", "± or interval", "published", "difference", "seeds", "images"]
     rows: list[list[str | Cell]] = []
     for each in found:
         first = each.first
-        row, _, how = (first.protocol or "").partition("; ") if first.recipe else ("", "", first.protocol or "")
-        of = _recipe(first) if named else f"{first.data}, {first.split}"
+        spread = Cell(_spread(each, number), None if each.spread is None else repr(each.spread))
         facts = [
-            of,
-            row or first.head or "",
-            f"{first.metric}, {first.unit}",
+            first.protocol or "",
+            _recipe(first) if named else f"{first.data}, {first.split}",
+            first.head or "",
+            f"{first.task}: {first.metric}, {first.unit}",
             first.detector or "",
             first.anomaly or "",
-            how,
+            first.scale,
+            first.published_source or "",
         ]
-        mean = each.mean
-        measured = Cell(number(mean), "" if mean is None else repr(mean), _spread(each, number))
-        values = [measured, _exact(first.published), _exact(each.difference, signed=True)]
-        rows.append([*facts, first.scale, first.published_source or "", *values, str(len(each.records)), _images(each)])
+        values = [_exact(each.mean, missing="–"), spread, _exact(first.published), _exact(each.difference, signed=True)]
+        rows.append([*facts, *values, str(len(each.records)), _images(each)])
     return table([*headers, *numbers], rows, caption=title, numbers=len(numbers), tall=len(rows) > _TALL)
 
 
-def _exact(value: float | None, *, signed: bool = False) -> Cell:
+def _exact(value: float | None, *, signed: bool = False, missing: str = "") -> Cell:
     if value is None:
-        return Cell("", "")
+        return Cell(missing, "")
     return Cell(("+" if signed and value > 0 else "") + number(value), repr(value))
 
 

@@ -33,7 +33,13 @@ def markdown(name: str, records: Iterable[Record]) -> str:
         return ""
     body = table(own, rows=found.rows, columns=found.columns, digits=found.digits, published=bool(found.published))
     beside = f", and in parentheses {found.published}" if found.published else ""
-    return f"{found.caption}{beside} ({origin(found, own)}):\n\n{body}\n"
+    return f"{caption(found, own)}{beside} ({origin(found, own)}):\n\n{body}\n"
+
+
+def caption(table: Table, records: Iterable[Record]) -> str:
+    """Return what a table shows, with what its records are of if they are all of CPU scale."""
+    of_cpu = table.cpu and {record.scale for record in records} == {"cpu"}
+    return f"{table.caption}; {table.cpu}" if of_cpu else table.caption
 
 
 def origin(table: Table, records: Sequence[Record]) -> str:

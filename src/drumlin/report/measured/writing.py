@@ -17,7 +17,8 @@ def write_measurements(path: Path | str, out: Path | str | None = None) -> Path:
 
     Args:
         path: a folder of files of records, or one such file.
-        out: the page; by default `report.html` beside the records. An earlier report is replaced, another file is not.
+        out: the page; by default `report.html` in the folder, or beside a file by its name, `NAME.html`. An earlier report is
+            replaced, another file is not.
 
     Raises:
         ValueError: no such path, no records, or a damaged file; a page that holds something else, or cannot be written.
@@ -25,8 +26,10 @@ def write_measurements(path: Path | str, out: Path | str | None = None) -> Path:
     path = Path(path)
     records = read_folder(path)
     if not records:
-        raise ValueError(f"{path} has no records yet: `drumlin reproduce NAME --results {path}` makes some")
-    target = (path if path.is_dir() else path.parent) / "report.html" if out is None else Path(out)
+        file = path / "NAME.jsonl" if path.is_dir() else path
+        raise ValueError(f"{path} has no records yet: `drumlin reproduce NAME --results {file}` makes some")
+    beside = path / "report.html" if path.is_dir() else path.with_suffix(".html")
+    target = beside if out is None else Path(out)
     check_target(target)
     write_page(target, render(records, path.resolve().name))
     return target

@@ -83,10 +83,11 @@ _BEYOND_AND_FGSM: dict[str, Table] = {
     ),
     "mnist-beyond": Table(
         "mnist-beyond",
-        "AUROC in percent of attacks, 500 test images each, all attacked images against the same untouched",
+        "AUROC in percent of attacks, all attacked images against the same untouched",
         of_rows("detection", "auroc", "all-attacked"),
         ("head", "detector"),
         BY_ANOMALY,
+        cpu="500 test images each",
     ),
     "mnist-beyond-safety": Table(
         "mnist-beyond",
@@ -97,10 +98,11 @@ _BEYOND_AND_FGSM: dict[str, Table] = {
     ),
     "mnist-orthogonal": Table(
         "mnist-orthogonal",
-        "Share of 200 images in percent that are right, or refused at 5% false alarms, under orthogonal PGD, ε = 0.2",
+        "Share of images in percent that are right, or refused at 5% false alarms, under orthogonal PGD, ε = 0.2",
         lambda records: [r for r in of_rows("safety", "right-or-refused")(records) if r.anomaly],
         ("head", "detector"),
         BY_ANOMALY,
+        cpu="200 images",
     ),
     "mnist-beyond-unknown": Table(
         "mnist-beyond",

@@ -21,6 +21,7 @@ class Table:
         rows: fields that tell its lines apart.
         columns: fields that tell its columns apart.
         digits: after the decimal point.
+        cpu: what its records are of at CPU scale: network, epochs, images.
         published: whose values stand beside; nothing where none do.
     """
 
@@ -31,3 +32,4 @@ class Table:
     columns: tuple[str, ...]
     digits: int = 2
     published: str = ""
+    cpu: str = ""

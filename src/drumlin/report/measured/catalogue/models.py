@@ -37,19 +37,21 @@ TABLES: dict[str, Table] = {
     ),
     "mnist-heads": Table(
         "mnist-heads",
-        "MNIST, `fast-28`, three epochs: test error in percent",
-        heads(None),
+        "MNIST: test error in percent",
+        heads(),
         ("head",),
         ("anomaly",),
         published="what was published for L's network",
+        cpu="`fast-28`, three epochs",
     ),
     "mnist-heads-table-1": Table(
         "mnist-heads",
-        "MNIST, L's network (`cvpr-6`), three epochs at one rate: test error in percent",
+        "MNIST, L's network (`cvpr-6`): test error in percent",
         heads("L's network"),
         ("head",),
         ("anomaly",),
         published="L's Table 1",
+        cpu="three epochs at one rate",
     ),
     "mnist-distances": Table(
         "mnist-distances",
@@ -62,10 +64,11 @@ TABLES: dict[str, Table] = {
     ),
     "cifar-errors": Table(
         "cifar-detection",
-        "CIFAR-10, ResNet-20, five epochs: test error in percent",
+        "CIFAR-10: test error in percent",
         of_rows("classification", "error"),
         ("head",),
         ("metric",),
+        cpu="ResNet-20, five epochs",
     ),
     "mnist-isomax-errors": Table(
         "mnist-isomax",
@@ -74,6 +77,7 @@ TABLES: dict[str, Table] = {
         ("head",),
         ("metric",),
         published="I's Table 3",
+        cpu="`fast-28`, ten epochs",
     ),
     "mnist-isomax-steps": Table(
         "mnist-isomax",
@@ -102,10 +106,11 @@ TABLES: dict[str, Table] = {
     ),
     "mnist-isomax-attacked": Table(
         "mnist-isomax",
-        "Test error in percent of 2,000 images under FGSM",
+        "Test error in percent under FGSM",
         of_rows("robustness", "error"),
         ("head",),
         BY_ANOMALY,
+        cpu="2,000 images",
     ),
     "mnist-isomax-scale": Table(
         "mnist-isomax",
