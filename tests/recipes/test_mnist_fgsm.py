@@ -8,10 +8,10 @@ from drumlin.cli import main
 from drumlin.recipes import mnist_fgsm, mnist_heads
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_fgsm_figures import _likelihood, _likelihoods, _posteriors
-from drumlin.recipes.tables import in_percent, row_of
+from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured
 from drumlin.report.figures.panels import EmptyPanel
-from drumlin.results import Record, read, select
+from drumlin.results import Record, in_percent, read, select
 
 
 def test_the_models_are_tuned_as_those_of_mnist_heads():
