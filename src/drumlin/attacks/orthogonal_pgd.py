@@ -10,11 +10,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from drumlin.attacks._iterated import check_epsilon
+from drumlin.attacks._iterated import check_walk, random_start, step_size
 from drumlin.attacks._streams import Streams
 from drumlin.attacks.base import Attack, Perturbation
 from drumlin.attacks.objective import Loss, Objective, check_loss, image_gradient
-from drumlin.heads._checks import above, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +66,7 @@ class OrthogonalPGD(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_epsilon(self.epsilon)
-        if self.step is not None:
-            above("step", self.step, 0)
-        whole("steps", self.steps, 1)
-        whole("restarts", self.restarts, 1)
+        check_walk(self.epsilon, self.step, self.steps, self.restarts)
         check_loss(self.loss)
 
     @property
@@ -84,11 +79,11 @@ class OrthogonalPGD(Attack):
 
     def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> Perturbation:
         streams = Streams(x, generator)
-        step = 2.5 * self.epsilon / self.steps if self.step is None else self.step
+        step = step_size(self.epsilon, self.step, self.steps)
         best = _Best(x)
         zero_gradient = best.reached
         for restart in range(self.restarts):
-            adversarial = (x + self.epsilon * (2 * streams.uniform() - 1)).clamp_(0, 1)
+            adversarial = random_start(x, self.epsilon, streams)
             for number in range(self.steps):
                 here = _look(objective, adversarial)
                 best.offer(adversarial, here.reached, here.score)

@@ -8,12 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from drumlin.attacks._iterated import check_epsilon, climb
+from drumlin.attacks._iterated import check_walk, climb, random_start, step_size
 from drumlin.attacks._streams import Streams
 from drumlin.attacks.base import Perturbation
 from drumlin.attacks.gradient import GradientAttack
 from drumlin.attacks.objective import Objective
-from drumlin.heads._checks import above, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +49,7 @@ class PGD(GradientAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_epsilon(self.epsilon)
-        if self.step is not None:
-            above("step", self.step, 0)
-        whole("steps", self.steps, 1)
-        whole("restarts", self.restarts, 1)
+        check_walk(self.epsilon, self.step, self.steps, self.restarts)
 
     @property
     def max_change(self) -> float:
@@ -63,13 +58,13 @@ class PGD(GradientAttack):
 
     def _perturb(self, objective: Objective, x: Tensor, generator: torch.Generator | None) -> Perturbation:
         streams = Streams(x, generator)
-        step = 2.5 * self.epsilon / self.steps if self.step is None else self.step
+        step = step_size(self.epsilon, self.step, self.steps)
         best = x
         best_reached = torch.zeros_like(objective.y, dtype=torch.bool)
         best_value = x.new_full((len(x),), -torch.inf)
         zero_gradient = best_reached
         for restart in range(self.restarts):
-            start = (x + self.epsilon * (2 * streams.uniform() - 1)).clamp_(0, 1)
+            start = random_start(x, self.epsilon, streams)
             end = climb(objective, x, start, epsilon=self.epsilon, step=step, steps=self.steps)
             with torch.no_grad():
                 features = objective.features(end.x)

@@ -27,7 +27,7 @@ PLANS: dict[Scale, Plan] = {
     "paper": mnist_white_box.PLANS["paper"],
     "smoke": mnist_white_box.PLANS["smoke"],
 }
-"""Scale → what is done. At CPU scale the other model is of another kind, too, one that is trained in a fifth of the time."""
+"""Scale → what is done. At CPU scale the other model is of another kind, too, one that is trained in a quarter of the time."""
 
 _PUBLISHED = {
     "softmax": Row(53.8, 1.26, 100.0, 75.0),

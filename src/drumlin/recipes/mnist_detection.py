@@ -60,7 +60,7 @@ def experiment(scale: Scale) -> Experiment:
     """Return the experiment: four models of 100-D features, the learning rate chosen as in mnist-heads.
 
     At paper scale the network is T's ResNet-32; how it was trained on MNIST T does not say. At CPU scale there is one seed, for each
-    takes the better part of an hour on one core, nearly all of it attacks and what is measured of them.
+    takes about an hour on one core, nearly all of it attacks and what is measured of them.
     """
     chosen = setting(MNIST, scale)
     if scale == "paper":

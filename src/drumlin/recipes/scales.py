@@ -54,7 +54,7 @@ CIFAR10: dict[Scale, Setting] = {
 }
 """CIFAR-10 under attack: ResNet-32 for 300 epochs as in T §4.1 and §4.4, or ResNet-20 for five with one cycle of the rate.
 
-Five take 17 to 23 minutes on one core without bfloat16; the tables under attack ask for seven trainings."""
+Five take 18 minutes on one core without bfloat16; the tables under attack ask for seven trainings."""
 
 CIFAR100: dict[Scale, Setting] = {
     "cpu": Setting("cifar100", "vgg-13", 8, 128, (0,), (0.1,), augment=_T_AUGMENT),
