@@ -15,16 +15,24 @@ def _variants(scale):
     return {v.name: v for v in cifar10_heads.experiment(scale).variants}
 
 
-def test_every_loss_has_the_same_four_rates_on_the_fast_network():
-    variants = _variants("cpu")
+def _on(network):
+    """Rows at CPU scale of a network, by name."""
+    return {name: v for name, v in _variants("cpu").items() if name.endswith(f", {network}")}
+
+
+@pytest.mark.parametrize(("network", "width", "epochs"), [("fast-32", 64, 12), ("narrow fast-32", 16, 8)])
+def test_every_loss_has_the_same_four_rates_on_the_fast_network(network, width, epochs):
+    assert len(_variants("cpu")) == 14
+    variants = _on(network)
     assert len(variants) == 7
     for variant in variants.values():
         assert list(variant.candidates) == ["lr=0.25", "lr=0.5", "lr=1", "lr=2"]
         for name, settings in variant.candidates.items():
             assert name == f"lr={settings.training.optimizer.lr:g}"
-            assert (settings.backbone.name, settings.backbone.feature_dim) == ("fast-32", 100)
+            backbone = settings.backbone
+            assert (backbone.name, backbone.width, backbone.feature_dim) == ("fast-32", width, 100)
             training, augment = settings.training, settings.data.augment
-            assert (training.epochs, training.batch_size, training.schedule.name) == (12, 512, "one-cycle")
+            assert (training.epochs, training.batch_size, training.schedule.name) == (epochs, 512, "one-cycle")
             assert training.optimizer.weight_decay == 1e-3
             assert (augment.flip, augment.flip_alternating, augment.shift, augment.pad) == (True, True, 2, "reflect")
     three = {name.partition(",")[0] for name, v in variants.items() if v.seeds == (0, 1, 2)}
@@ -46,9 +54,7 @@ def test_i_s_numbers_stand_beside_its_losses_alone():
     variants = _variants("cpu")
     five = Measured("neighbours", "accuracy", protocol="k=5, features as they are")
     assert {name for name, v in variants.items() if v.also} == {
-        "softmax, fast-32",
-        "center, fast-32",
-        "isotropic, fast-32",
+        f"{loss}, {network}" for loss in ("softmax", "center", "isotropic") for network in ("fast-32", "narrow fast-32")
     }
     assert variants["isotropic, fast-32"].also[five].value == pytest.approx(0.8914)
     assert variants["gm, fast-32"].published is None, "on that network nothing was published of it"
