@@ -84,3 +84,30 @@ def test_what_a_row_is_measured_by_gets_a_column_each(record) -> None:
     misfit = record(metric="epsilon-scale-misfit", value=0.02, **(facts | {"unit": "ratio"}))
     scale = [record(metric="epsilon-scale", value=8.0, **facts), misfit]
     assert "| gm | 8.000 | 0.020 |" in markdown("mnist-isomax-scale", scale)
+
+
+def test_networks_of_a_recipe_do_not_mix(record) -> None:
+    facts = {"recipe": "cifar10-heads"}
+    records = [record(protocol=f"gm, {n}", value=v, **facts) for n, v in (("fast-32", 0.25), ("narrow fast-32", 0.5))]
+    assert "| gm | 50.00 |" in markdown("cifar10-heads-narrow", records)
+    assert "25.00" not in markdown("cifar10-heads-narrow", records)
+    facts |= {"task": "neighbours", "metric": "accuracy"}
+    kinds = ("features as they are", "features L2-normalised")
+    records = [record(protocol=f"gm, narrow fast-32; k=5, {kind}", **facts) for kind in kinds]
+    assert "| head | k=5, features as they are |\n" in markdown("cifar10-heads-narrow-neighbours", records)
+
+
+def test_pairs_of_faces_have_a_column_a_score(record) -> None:
+    facts = {"recipe": "faces", "task": "verification", "metric": "accuracy"}
+    view = "lfw/pairsDevTest.txt, {}, mirrored, threshold from lfw/pairsDevTrain.txt"
+    records = [
+        record(protocol=f"gm, {row}; {view.format(score)}", value=value, **facts)
+        for row, score, value in (
+            ("View 1", "cosine, PCA 64", 0.75),
+            ("View 1", "l2, no PCA", 0.5),
+            ("View 2 fold 1", "l2, no PCA", 0.25),
+        )
+    ]
+    made = markdown("faces-view-1-pairs", records)
+    assert "| head | cosine, PCA 64 | l2, no PCA |\n| --- | --- | --- |\n| gm | 75.00 | 50.00 |\n" in made
+    assert "| head | l2, no PCA |\n| --- | --- |\n| gm | 25.00 |\n" in markdown("faces-fold-1-pairs", records)

@@ -121,3 +121,36 @@ def across(task: str, *metrics: str) -> Choice:
         return found
 
     return choose
+
+
+def of_network(network: str, choice: Choice) -> Choice:
+    """Return what chooses so among the rows on one network, which is what follows their name: "gm, fast-32" is on fast-32."""
+
+    def choose(records: Sequence[Record]) -> list[Record]:
+        return choice([r for r in records if _row(r).partition(", ")[2] == network])
+
+    return choose
+
+
+def in_protocols(words: str, choice: Choice) -> Choice:
+    """Return what chooses so among the records whose protocol ends in these words."""
+    return lambda records: choice([r for r in records if (r.protocol or "").endswith(words)])
+
+
+def by_score(metric: str) -> Choice:
+    """Return what chooses a metric of face pairs, with a column for each score and its components: "cosine, PCA 64"."""
+
+    def choose(records: Sequence[Record]) -> list[Record]:
+        found = []
+        for record in select(records, task="verification", metric=metric):
+            _, score, components, *_ = [*(record.protocol or "").partition("; ")[2].split(", "), "", "", ""]
+            head = _row(record).partition(", ")[0]
+            found.append(dataclasses.replace(record, head=head, anomaly=f"{score}, {components}", protocol=None))
+        return found
+
+    return choose
+
+
+def _row(record: Record) -> str:
+    """Return the name of the row of a recipe that a record is of: "gm, fast-32"."""
+    return (record.protocol or "").partition("; ")[0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
-from drumlin.report.measured.choices import across, auroc, classification, geometry, heads, of_rows, refused, shape
+from drumlin.report.measured.catalogue.base import Table
+from drumlin.report.measured.choices import auroc, classification, geometry, heads, of_rows, refused, shape
 
 TABLES: dict[str, Table] = {
     "mnist-classification": Table(
@@ -69,55 +69,5 @@ TABLES: dict[str, Table] = {
         ("head",),
         ("metric",),
         cpu="ResNet-20, five epochs",
-    ),
-    "mnist-isomax-errors": Table(
-        "mnist-isomax",
-        "MNIST, 2-D: test error in percent",
-        of_rows("classification", "error"),
-        ("head",),
-        ("metric",),
-        published="I's Table 3",
-        cpu="`fast-28`, ten epochs",
-    ),
-    "mnist-isomax-steps": Table(
-        "mnist-isomax",
-        "Steps until the hold-out error is first within a tenth of its least",
-        across("convergence", "steps"),
-        ("head",),
-        BY_ANOMALY,
-        digits=0,
-    ),
-    "mnist-isomax-neighbours": Table(
-        "mnist-isomax",
-        "Accuracy of the k nearest neighbours in percent",
-        across("neighbours", "accuracy"),
-        ("head",),
-        BY_ANOMALY,
-        published="I's Table 3",
-    ),
-    "mnist-isomax-clusters": Table(
-        "mnist-isomax",
-        "Normalised mutual information of clusters with classes",
-        across("clusters", "nmi"),
-        ("head",),
-        BY_ANOMALY,
-        digits=3,
-        published="I's Table 5",
-    ),
-    "mnist-isomax-attacked": Table(
-        "mnist-isomax",
-        "Test error in percent under FGSM",
-        of_rows("robustness", "error"),
-        ("head",),
-        BY_ANOMALY,
-        cpu="2,000 images",
-    ),
-    "mnist-isomax-scale": Table(
-        "mnist-isomax",
-        "Factor on I's ε at which the accuracies under FGSM are nearest to I's Table 4, and their root mean square difference there",
-        across("robustness", "epsilon-scale", "epsilon-scale-misfit"),
-        ("head",),
-        BY_ANOMALY,
-        digits=3,
     ),
 }

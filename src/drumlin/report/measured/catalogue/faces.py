@@ -1,0 +1,48 @@
+"""Tables of faces: what was trained on, and how well pairs of strangers are told."""
+
+from __future__ import annotations
+
+from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
+from drumlin.report.measured.choices import across, by_score, of_network, of_rows
+
+_TRAINING = "`fast-32` at a quarter of its width, 512-D, 20 epochs at one rate"
+
+
+def _of_view(name: str, view: str, pairs: str) -> dict[str, Table]:
+    """Return the tables of what was trained on the people of a view, by their names."""
+    size = Table(
+        "faces",
+        "People and images trained on",
+        of_network(view, across("data", "people", "images")),
+        ("head",),
+        BY_ANOMALY,
+        digits=0,
+        cpu=_TRAINING,
+    )
+    error = Table(
+        "faces",
+        "Test error in percent for other images of the people trained on",
+        of_network(view, of_rows("classification", "error")),
+        ("head",),
+        ("metric",),
+    )
+    accuracy = Table(
+        "faces",
+        f"Accuracy in percent: {pairs}, by score and principal components",
+        of_network(view, by_score("accuracy")),
+        ("head",),
+        BY_ANOMALY,
+    )
+    area = Table(
+        "faces",
+        "AUROC of the same pairs in percent",
+        of_network(view, by_score("auroc")),
+        ("head",),
+        BY_ANOMALY,
+    )
+    return {f"{name}-size": size, f"{name}-known": error, f"{name}-pairs": accuracy, f"{name}-pairs-auroc": area}
+
+
+TABLES: dict[str, Table] = _of_view("faces-view-1", "View 1", "pairs of View 1's test set") | _of_view(
+    "faces-fold-1", "View 2 fold 1", "pairs of View 2's first fold"
+)

@@ -1,0 +1,104 @@
+"""Tables of feature spaces: what neighbours, clusters and means in them say, beside the models' own errors."""
+
+from __future__ import annotations
+
+from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
+from drumlin.report.measured.choices import Choice, across, in_protocols, of_network, of_rows
+
+_CIFAR = "cifar10-heads"
+_NARROW = "`fast-32` at a quarter of its width, eight epochs"
+
+
+def _narrow(choice: Choice) -> Choice:
+    return of_network("narrow fast-32", choice)
+
+
+TABLES: dict[str, Table] = {
+    "mnist-isomax-errors": Table(
+        "mnist-isomax",
+        "MNIST, 2-D: test error in percent",
+        of_rows("classification", "error"),
+        ("head",),
+        ("metric",),
+        published="I's Table 3",
+        cpu="`fast-28`, ten epochs",
+    ),
+    "mnist-isomax-steps": Table(
+        "mnist-isomax",
+        "Steps until the hold-out error is first within a tenth of its least",
+        across("convergence", "steps"),
+        ("head",),
+        BY_ANOMALY,
+        digits=0,
+    ),
+    "mnist-isomax-neighbours": Table(
+        "mnist-isomax",
+        "Accuracy of the k nearest neighbours in percent",
+        across("neighbours", "accuracy"),
+        ("head",),
+        BY_ANOMALY,
+        published="I's Table 3",
+    ),
+    "mnist-isomax-clusters": Table(
+        "mnist-isomax",
+        "Normalised mutual information of clusters with classes",
+        across("clusters", "nmi"),
+        ("head",),
+        BY_ANOMALY,
+        digits=3,
+        published="I's Table 5",
+    ),
+    "mnist-isomax-attacked": Table(
+        "mnist-isomax",
+        "Test error in percent under FGSM",
+        of_rows("robustness", "error"),
+        ("head",),
+        BY_ANOMALY,
+        cpu="2,000 images",
+    ),
+    "mnist-isomax-scale": Table(
+        "mnist-isomax",
+        "Factor on I's ε at which the accuracies under FGSM are nearest to I's Table 4, and their root mean square difference there",
+        across("robustness", "epsilon-scale", "epsilon-scale-misfit"),
+        ("head",),
+        BY_ANOMALY,
+        digits=3,
+    ),
+    "cifar10-heads-narrow": Table(
+        _CIFAR,
+        "CIFAR-10: test error in percent",
+        _narrow(of_rows("classification", "error")),
+        ("head",),
+        ("metric",),
+        published="I's Table 3, of another network",
+        cpu=_NARROW,
+    ),
+    "cifar10-heads-narrow-neighbours": Table(
+        _CIFAR,
+        "Accuracy of the k nearest neighbours in percent",
+        _narrow(in_protocols("features as they are", across("neighbours", "accuracy"))),
+        ("head",),
+        BY_ANOMALY,
+        published="I's Table 3, of another network",
+        cpu=_NARROW,
+    ),
+    "cifar10-heads-narrow-clusters": Table(
+        _CIFAR,
+        "Normalised mutual information of clusters with classes",
+        _narrow(across("clusters", "nmi")),
+        ("head",),
+        BY_ANOMALY,
+        digits=3,
+        published="I's Table 5, of another network",
+        cpu=_NARROW,
+    ),
+    "cifar10-heads-narrow-geometry": Table(
+        _CIFAR,
+        "Distance of two class means, and shape of the classes",
+        _narrow(across("geometry", "mean-distance", "mean-distance-cv", "intra-inter-ratio", "effective-dimensions")),
+        ("head",),
+        BY_ANOMALY,
+        published="the optimum of the loss",
+        cpu=_NARROW,
+    ),
+}
