@@ -48,6 +48,10 @@ def processes(device: torch.device) -> Iterator[Processes]:
     if world == 1 or dist.is_initialized():
         yield Processes(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Processes()
         return
+    # Imported later, by DistributedDataParallel's first use, its functions would have this group as their default argument: it would
+    # outlive destroy_process_group, and its threads, running while the interpreter ends, now and then abort the process.
+    import torch.distributed.nn  # noqa: F401
+
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(dist.get_rank(), world)
