@@ -63,8 +63,9 @@ class Subject:
         self._begin = time.perf_counter()
         settings = run.settings
         run.require_finished()
-        self.trained_with = _facts(_environment(run.folder / "environment.json"))
-        self._facts: dict[str, Any] = _facts(environment()) | {
+        precision = run.classifier.precision
+        self.trained_with = _facts(_environment(run.folder / "environment.json"), precision)
+        self._facts: dict[str, Any] = _facts(environment(), precision) | {
             "run": run.identity,
             "recipe": recipe,
             "data": settings.data.name,
@@ -113,13 +114,11 @@ def _arrays(folder: Path, name: str) -> Path:
     return folder / "arrays" / f"{name}.safetensors"
 
 
-def _facts(environment: dict[str, Any]) -> dict[str, Any]:
-    """Return of an environment what a record has: commit, versions and processor."""
+def _facts(environment: dict[str, Any], precision: str) -> dict[str, Any]:
+    """Return of an environment what a record has: commit, versions and processor; the network's precision with them."""
     versions = {name: version for name, version in environment["versions"].items() if version is not None}
-    return {
-        "commit": environment["commit"],
-        "environment": {"python": environment["python"], **versions, "processor": environment["processor"]},
-    }
+    facts = {"python": environment["python"], **versions, "processor": environment["processor"], "precision": precision}
+    return {"commit": environment["commit"], "environment": facts}
 
 
 def _environment(path: Path) -> dict[str, Any]:

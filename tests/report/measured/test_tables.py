@@ -15,6 +15,12 @@ def test_repetitions_are_counted_a_cell(record) -> None:
     assert "mean ± standard deviation of 2 seeds; P; torch 9" in markdown("mnist-classification", records)
 
 
+def test_a_table_of_both_precisions_says_so(record) -> None:
+    facts = {"processor": "P", "torch": "9"}
+    made = [record(seed=i, environment=facts | {"precision": p}) for i, p in enumerate(("float32", "bfloat16"))]
+    assert "2 seeds; P; bfloat16; float32; torch 9)" in markdown("mnist-classification", made)
+
+
 def test_only_the_recipes_own_records_count(record) -> None:
     assert markdown("mnist-classification", [record(recipe="mnist-heads"), record(recipe=None)]) == ""
     (costs,) = chosen("costs-training", [record(recipe="benchmarks/training.py", task="training")])[1]

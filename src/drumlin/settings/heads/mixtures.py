@@ -26,7 +26,9 @@ class GaussianMixtureSettings(HeadSettings):
     covariance: Covariance = "identity"
     """Covariance of each class: identity, isotropic (one variance a class) or diagonal."""
     margin: float = 0.3
-    """α of an adaptive margin (a factor), or m of a constant one (nats), at least 0."""
+    """α of an adaptive margin (a factor), or m of a constant one (nats), at least 0.
+
+    With α = 1 a training now and then falls behind and stays there; gradients clipped to a norm of 1 have mended that."""
     margin_kind: Margin = "adaptive"
     """The true class's distance d becomes (1 + α) d if adaptive, d + m if constant."""
     likelihood: Likelihood = "mixture_bound"
