@@ -1,8 +1,7 @@
 import pytest
 
-from drumlin.recipes import cifar10_heads, cifar_isomax, mnist_isomax
+from drumlin.recipes import cifar10_heads, cifar_isomax, isomax_figures, mnist_isomax
 from drumlin.recipes.variants import Measured
-from drumlin.tasks.curves import nearness
 
 
 @pytest.mark.parametrize("scale", ["cpu", "paper"])
@@ -20,7 +19,7 @@ def test_the_training_is_the_papers_on_its_network_without_augmentation(scale):
         assert (optimizer.name, optimizer.lr, training.batch_size) == ("Adagrad", 0.1, 128)
         assert training.schedule.factor == 0.96
         assert training.schedule.period * training.epochs * (45_000 // 128) == pytest.approx(1000)
-    assert experiment.probe is nearness
+    assert experiment.probe is isomax_figures.near
 
 
 def test_the_paper_trains_as_long_as_on_mnist_and_two_cores_five_epochs():

@@ -1,7 +1,6 @@
 import dataclasses
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +15,7 @@ from drumlin.recipes.face_verification import TRIALS, digit_pairs
 from drumlin.recipes.variants import Measured
 from drumlin.results import Record, read, select
 from drumlin.settings.data import default_augment
+from drumlin.training import Run
 
 VIEW_2 = "mirrored, 10 folds"
 
@@ -128,12 +128,11 @@ def test_nobody_in_the_pairs_was_trained_on():
     root = os.environ.get("DRUMLIN_DATA")
     if not root or not (Path(root) / "lfw").is_dir():
         pytest.skip("needs LFW under DRUMLIN_DATA")
-    subject = SimpleNamespace(run=SimpleNamespace(root=root))
     people = {
         name: [{file.partition("/")[0] for file in p.tree.names} for p in (t.pairs, t.threshold) if p is not None]
         for name, trial in TRIALS.items()
         if "digits" not in name
-        for t in [trial(subject)]
+        for t in [trial(root, Path())]
     }
     known = {name: set(names) for name, names in groups(Path(root)).items()}
     (test, threshold) = people["lfw:without-folds-1-2"]
@@ -142,8 +141,8 @@ def test_nobody_in_the_pairs_was_trained_on():
     (test, threshold) = people["lfw:dev"]
     assert not test & known["dev"]
     assert threshold <= known["dev"], "as View 1 has it"
-    assert len(TRIALS["lfw:dev"](subject).pairs) == 1000
-    assert len(TRIALS["lfw:without-folds-1-2"](subject).pairs) == 600
+    assert len(TRIALS["lfw:dev"](root, Path()).pairs) == 1000
+    assert len(TRIALS["lfw:without-folds-1-2"](root, Path()).pairs) == 600
 
 
 def test_rows_pairs_and_scores_are_told_apart():
@@ -197,6 +196,15 @@ def test_faces(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: 
     (trained,) = {r.value for r in select(records, task="data", metric="images")}
     assert trained == len(load("digits:0-7", "train")) - round(0.1 * len(load("digits:0-7", "train")))
     assert {r.value for r in select(records, task="data", metric="people")} == {8}
+    drawn = tmp_path / "runs" / "figures"
+    assert {file.name for file in drawn.iterdir()} == {
+        "faces.md",
+        *(f"faces-figure-{number}.{kind}" for number in (5, 6, 7) for kind in ("png", "svg")),
+    }
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.name.startswith("softmax"))
+    (epoch,) = Run(folder).history
+    assert epoch["probe"].keys() == {"neighbour_error", "center_loss", "pair_error"}
+    assert 0 <= epoch["probe"]["pair_error"] < 0.5
     shown = capsys.readouterr().out
     for title in ("Trained on", "Accuracy, pairs, %", "AUROC, pairs, %", "Accuracy of k nearest neighbours, %"):
         assert title in shown

@@ -1,7 +1,11 @@
+import dataclasses
+
 import pytest
 import torch
 
-from drumlin.tasks.curves import nearness
+from drumlin.recipes.face_verification import digit_pairs
+from drumlin.tasks.curves import nearness, pair_error
+from drumlin.tasks.verification import verification
 
 
 def test_it_says_of_the_holdout_what_its_nearest_training_features_and_their_means_say(subject):
@@ -23,3 +27,16 @@ def test_it_says_of_the_holdout_what_its_nearest_training_features_and_their_mea
 def test_without_a_holdout_there_is_nothing_to_say(subject):
     run = subject("gm").run
     assert nearness(run.classifier, run.train_images(), run.holdout_images().subset(torch.arange(0))) == {}
+
+
+@pytest.mark.parametrize("view", [1, 2])
+def test_pairs_are_told_as_the_task_tells_them_by_plain_distances(subject, tmp_path, view):
+    one, pairs = subject("gm"), digit_pairs(tmp_path)
+    parts = [
+        dataclasses.replace(pairs, **{f: getattr(pairs, f)[i::2] for f in ("index", "same", "fold")}) for i in (0, 1)
+    ]
+    tested, threshold = (pairs, None) if view == 2 else parts
+    found = verification(one, tested, threshold_pairs=threshold, scores=["l2"], pca=None, flip=False).records
+    (accuracy,) = (record.value for record in found if record.metric == "accuracy")
+    assert pair_error(one.run.classifier, tested, threshold, root=tmp_path) == pytest.approx(1 - accuracy)
+    assert 0 < accuracy < 1

@@ -18,6 +18,7 @@ from drumlin.recipes.recording import TUNING, diverged, measured, tuning_record
 from drumlin.recipes.variants import Variant
 from drumlin.results import Record, append, latest, read, select
 from drumlin.results.record import Scale
+from drumlin.settings.run import RunSettings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.training_time import TASK as TRAINING
 from drumlin.tasks.training_time import training_time
@@ -34,7 +35,8 @@ class Experiment:
         scale: "paper", "cpu" or "smoke".
         variants: the rows.
         measure: subject → results, the records of which are kept; among them one with the metric "error".
-        probe: measured of each model after every epoch, for curves; None for nothing.
+        probe: (settings, run's folder) → what is measured of that model after every epoch, for curves; None for nothing. The folder
+            is there once the training has begun.
         finish: (ledger, folder of the runs, folder for files) → files; draws what the measured runs show, if they are to be drawn.
         show: records of the measured runs → tables in Markdown, beside that of the errors.
     """
@@ -45,7 +47,7 @@ class Experiment:
     measure: Callable[[Subject], Iterable[TaskResult]]
     finish: Callable[[Ledger, Path, Path], list[Path]] | None = None
     show: Callable[[Sequence[Record]], str] | None = None
-    probe: Probe | None = None
+    probe: Callable[[RunSettings, Path], Probe] | None = None
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,9 @@ def perform(
     asked = variant.settings(step.candidate, step.seed)
     settings = dataclasses.replace(asked, data=dataclasses.replace(asked.data, root=root, download=download))
     folder = out / step.folder
+    probe = experiment.probe and experiment.probe(settings, folder)
     try:
-        train(settings, folder, resume=(folder / "config.json").exists(), reporter=reporter, probe=experiment.probe)
+        train(settings, folder, resume=(folder / "config.json").exists(), reporter=reporter, probe=probe)
     except TrainingError:
         records = [diverged(step, experiment, settings)]
     else:

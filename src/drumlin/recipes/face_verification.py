@@ -9,18 +9,23 @@ threshold of fold 2. LFW takes it from the other nine folds, but all of their pe
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from drumlin.data import load
+from drumlin.data import AnyImages, load
 from drumlin.data.lfw import read_lfw_pairs
 from drumlin.data.pairs import Pairs, read_pairs
+from drumlin.model import Classifier
 from drumlin.recipes.tables import by_row
 from drumlin.recipes.variants import Measured, Published
 from drumlin.results import Record, in_percent, select, table
+from drumlin.settings.run import RunSettings
 from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.curves import nearness, pair_error
 from drumlin.tasks.verification import SCORES, TASK, verification
+from drumlin.training import Probe
 
 PCA = 64
 """T §4.2; L does not say how many components it takes."""
@@ -36,31 +41,31 @@ class Trial:
     pca: int = PCA
 
 
-def _view_2(subject: Subject) -> Trial:
-    return Trial(read_lfw_pairs("pairs.txt", subject.run.root))
+def _view_2(root: str | None, folder: Path) -> Trial:
+    return Trial(read_lfw_pairs("pairs.txt", root))
 
 
-def _view_1(subject: Subject) -> Trial:
-    test, threshold = (read_lfw_pairs(f"pairsDev{part}.txt", subject.run.root) for part in ("Test", "Train"))
+def _view_1(root: str | None, folder: Path) -> Trial:
+    test, threshold = (read_lfw_pairs(f"pairsDev{part}.txt", root) for part in ("Test", "Train"))
     return Trial(test, threshold)
 
 
-def _fold_1(subject: Subject) -> Trial:
-    test, threshold = (read_lfw_pairs("pairs.txt", subject.run.root, fold=fold) for fold in (1, 2))
+def _fold_1(root: str | None, folder: Path) -> Trial:
+    test, threshold = (read_lfw_pairs("pairs.txt", root, fold=fold) for fold in (1, 2))
     return Trial(test, threshold)
 
 
-def _digits(subject: Subject) -> Trial:
-    return Trial(digit_pairs(subject.run.folder / "pairs"), pca=_SMALL_PCA)
+def _digits(root: str | None, folder: Path) -> Trial:
+    return Trial(digit_pairs(folder / "pairs"), pca=_SMALL_PCA)
 
 
-TRIALS: dict[str, Callable[[Subject], Trial]] = {
+TRIALS: dict[str, Callable[[str | None, Path], Trial]] = {
     "casia-webface": _view_2,
     "lfw:dev": _view_1,
     "lfw:without-folds-1-2": _fold_1,
     "digits:0-7": _digits,
 }
-"""What was trained on → what is tested on."""
+"""What was trained on → (data root, a run's folder) → what is tested on."""
 
 
 def digit_pairs(folder: Path) -> Pairs:
@@ -86,10 +91,11 @@ def digit_pairs(folder: Path) -> Pairs:
 
 def verified(subject: Subject, *, plain: bool) -> Iterator[TaskResult]:
     """Yield how well pairs are told by principal components, and if `plain` by the features as they are; and what was trained on."""
-    trial = TRIALS[subject.run.settings.data.name](subject)
+    run = subject.run
+    trial = TRIALS[run.settings.data.name](run.root, run.folder)
     for pca in (trial.pca, None) if plain else (trial.pca,):
         yield verification(subject, trial.pairs, threshold_pairs=trial.threshold, pca=pca)
-    trained = subject.run.train_images()
+    trained = run.train_images()
     facts = {"split": "train", "n": len(trained)}
     yield TaskResult(
         [
@@ -97,6 +103,21 @@ def verified(subject: Subject, *, plain: bool) -> Iterator[TaskResult]:
             subject.record("data", "people", len(trained.class_names), unit="classes", **facts),
         ]
     )
+
+
+def near(settings: RunSettings, folder: Path) -> Probe:
+    """Return what I's Figs. 5 to 7 are drawn of: `nearness`, and the error on the pairs by L2, features as they are."""
+
+    @functools.cache
+    def trial() -> Trial:
+        return TRIALS[settings.data.name](settings.data.root, folder)
+
+    def probe(classifier: Classifier, training: AnyImages, holdout: AnyImages) -> dict[str, float]:
+        tested, root = trial(), settings.data.root
+        told = pair_error(classifier, tested.pairs, tested.threshold, root=root)
+        return {**nearness(classifier, training, holdout), "pair_error": told}
+
+    return probe
 
 
 def published(accuracy: float, how: str, source: str) -> dict[Measured, Published]:

@@ -11,27 +11,31 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from drumlin.data import AnyImages, datasets
 from drumlin.recipes import face_verification, isomax
-from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.face_trainings import CASIA, CASIA_ISOMAX, DIGITS, LFW_FOLD_1, LFW_VIEW_1, FaceTraining
-from drumlin.recipes.face_verification import published, verified
+from drumlin.recipes.face_verification import near, published, verified
 from drumlin.recipes.feature_space import show as show_features
 from drumlin.recipes.isomax import Row
+from drumlin.recipes.isomax_figures import PREFACE, TITLE, figures_5_and_6, first_seeds
+from drumlin.recipes.pages import write_figures_page
+from drumlin.recipes.progress_figures import Curve, progress_panels
 from drumlin.recipes.scales import setting
 from drumlin.recipes.variants import Variant
+from drumlin.report.figures.panels import PanelFigure
 from drumlin.results import Record
 from drumlin.results.record import Scale
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
 from drumlin.tasks.clusters import clusters
-from drumlin.tasks.curves import nearness
 from drumlin.tasks.neighbours import neighbours
 from drumlin.training.runs import Run, load_for
 
-ABOUT = "Faces: LFW's pairs told by eight losses (L Table 5, T, S, I Tables 3, 5, 6); on two cores trained on LFW's other people"
+ABOUT = "Faces: LFW's pairs told by eight losses (L Table 5, T, S, I Tables 3, 5, 6, Figs. 5-7); on two cores of LFW's other people"
 
 _COSINE, _MAHALANOBIS, _PLAIN = "cosine, PCA 64", "mahalanobis, PCA 64", "l2, no PCA"
 
@@ -70,9 +74,8 @@ HEADS: dict[str, HeadSettings] = isomax.HEADS | {
 
 
 def experiment(scale: Scale) -> Experiment:
-    """Return the experiment. I's Figs. 5 and 6, curves by epoch of neighbours and center loss, are in the runs of "paper"."""
-    rows = tuple(setting(_ROWS, scale)())
-    return Experiment("faces", scale, rows, measure, show=show, probe=nearness if scale == "paper" else None)
+    """Return the experiment."""
+    return Experiment("faces", scale, tuple(setting(_ROWS, scale)()), measure, draw, show, near)
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:
@@ -86,6 +89,24 @@ def measure(subject: Subject) -> Iterator[TaskResult]:
 def show(records: Sequence[Record]) -> str:
     """Return what was trained on, how well pairs are told, neighbours and clusters; published values are in parentheses."""
     return f"{face_verification.show(records)}\n\n{show_features(records)}"
+
+
+def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
+    """Draw I's Figs. 5 to 7 of I's losses into the folder `figures`, with a page that shows them; return the files.
+
+    Raises:
+        ValueError: a run that is not there, or not measured; a folder that cannot be written.
+    """
+    group = _DRAWN[ledger.experiment.scale]
+    folders = first_seeds(ledger, out, f", {group}")
+    told = PanelFigure(
+        "faces-figure-7",
+        progress_panels(folders, (Curve("pairs of strangers", "pair_error"),)),
+        1,
+        f"Error on pairs of people who were not trained on over the steps, as in I Fig. 7, which has accuracy: by the Euclidean "
+        f"distance of features as they are ({group}).",
+    )
+    return write_figures_page(TITLE, PREFACE, [*figures_5_and_6("faces", folders), told], ledger, figures)
 
 
 def _paper() -> Iterator[Variant]:
@@ -116,6 +137,9 @@ def _own(training: FaceTraining, view: str, names: Iterable[str]) -> Iterator[Va
 
 
 _ROWS: dict[Scale, Callable[[], Iterable[Variant]]] = {"cpu": _cpu, "paper": _paper, "smoke": _smoke}
+
+_DRAWN: dict[Scale, str] = {"cpu": "View 1", "paper": "I", "smoke": "digits"}
+"""Scale → whose rows I's figures are drawn of."""
 
 _CLUSTERED = {"casia-webface": "frgc"}
 """Data → set whose people are clustered (I Table 5)."""

@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from drumlin.recipes import feature_space, isomax
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.isomax import Row, published
+from drumlin.recipes.isomax_figures import draw, near
 from drumlin.recipes.scales import setting
 from drumlin.recipes.variants import Variant
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
-from drumlin.tasks.curves import nearness
 
-ABOUT = (
-    "200 classes of ImageNet with isomax, center loss and softmax (I Tables 3, 5); needs the data set in the data root"
-)
+ABOUT = "200 classes of ImageNet with isomax, center loss and softmax (I Tables 3, 5, Figs. 5-6); needs the data set in the data root"
 
 _PUBLISHED: dict[str, Row] = {
     "softmax": Row(75.89, (47.50, 49.55, 52.63), None, (0.7191, 0.7658)),
@@ -79,5 +77,5 @@ def experiment(scale: Scale) -> Experiment:
         error, also = published(effort.rows, name)
         variants.append(Variant(name, {"lr=0.05": settings}, (0,), error, also))
     return Experiment(
-        "ilsvrc-isomax", scale, tuple(variants), feature_space.measure, show=feature_space.show, probe=nearness
+        "ilsvrc-isomax", scale, tuple(variants), feature_space.measure, draw, show=feature_space.show, probe=near
     )

@@ -14,7 +14,7 @@ import numpy as np
 from drumlin.attacks import FGSM
 from drumlin.recipes import feature_space
 from drumlin.recipes.experiment import Experiment
-from drumlin.recipes.isomax_figures import draw
+from drumlin.recipes.isomax_figures import draw, near
 from drumlin.recipes.scales import Setting
 from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant
@@ -25,7 +25,6 @@ from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 from drumlin.tasks.base import Subject, TaskResult
-from drumlin.tasks.curves import nearness
 from drumlin.tasks.robustness import attack_images, robustness
 
 EPSILONS = tuple(float(f"{e:.3g}") for e in np.geomspace(0.001, 0.5, 17))
@@ -182,7 +181,7 @@ def experiment(
         error, also = published(rows, row)
         candidates = {f"lr={_RATE:g}": _settings(chosen, effort, head)}
         variants.append(Variant(f"{row}, {effort.feature_dim}-D", candidates, chosen.seeds, error, also))
-    return Experiment(name, scale, tuple(variants), measured, draw, show, probe=nearness)
+    return Experiment(name, scale, tuple(variants), measured, draw, show, probe=near)
 
 
 def _settings(chosen: Setting, effort: Effort, head: HeadSettings) -> RunSettings:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from drumlin.recipes.experiment import Ledger, finished_runs
 from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.progress_figures import Curve, progress_panels
 from drumlin.report.figures.panels import PanelFigure
+from drumlin.settings.run import RunSettings
+from drumlin.tasks.curves import nearness
+from drumlin.training import Probe
 
 _FIGURE_5 = (
     Curve("classifier, hold-out", "holdout_error"),
@@ -16,30 +20,51 @@ _FIGURE_5 = (
 _FIGURE_6 = (Curve("center loss", "center_loss", "½‖z − c‖²", fraction=False),)
 
 
+PREFACE = "The first seed's model each; a curve has a point an epoch. A training that diverged has none."
+TITLE = "Features over the steps of the training"
+
+
+def near(settings: RunSettings, folder: Path) -> Probe:
+    """Return what the figures are drawn of, whatever the training."""
+    return nearness
+
+
 def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     """Draw I's Figs. 5 and 6 of every row's first seed into the folder `figures`, with a page that shows them; return the files.
 
     Raises:
         ValueError: a run that is not there, or not measured; a folder that cannot be written.
     """
-    experiment = ledger.experiment
+    drawn = figures_5_and_6(ledger.experiment.name, first_seeds(ledger, out))
+    return write_figures_page(TITLE, PREFACE, drawn, ledger, figures)
+
+
+def first_seeds(ledger: Ledger, out: Path, group: str = "") -> dict[str, Path | None]:
+    """Return the run of the first seed of every row whose name ends so, by the row's loss; None where it diverged.
+
+    Raises:
+        ValueError: a run that is not there, or not measured, of whatever row.
+    """
     runs = finished_runs(ledger, out)
-    folders = {v.name.partition(",")[0]: runs[v.name, v.seeds[0]] for v in experiment.variants}
-    drawn = [
+    rows = [variant for variant in ledger.experiment.variants if variant.name.endswith(group)]
+    return {row.name.partition(",")[0]: runs[row.name, row.seeds[0]] for row in rows}
+
+
+def figures_5_and_6(recipe: str, folders: Mapping[str, Path | None]) -> list[PanelFigure]:
+    """Return I's Figs. 5 and 6 of runs by their loss, whose probe was `near` or more."""
+    return [
         PanelFigure(
-            f"{experiment.name}-figure-5",
+            f"{recipe}-figure-5",
             progress_panels(folders, _FIGURE_5),
             2,
             "Error over the steps, as in I Fig. 5, which has accuracy on test images: left of the classifier, right of the 5 "
             "nearest of 5,000 training features; both on the hold-out.",
         ),
         PanelFigure(
-            f"{experiment.name}-figure-6",
+            f"{recipe}-figure-6",
             progress_panels(folders, _FIGURE_6),
             1,
             "The value of the center loss under every loss, as in I Fig. 6: held-out features about the means of 5,000 training "
             "features.",
         ),
     ]
-    preface = "The first seed's model each; a curve has a point an epoch. A training that diverged has none."
-    return write_figures_page("Features over the steps of the training", preface, drawn, ledger, figures)

@@ -1,13 +1,19 @@
-"""What can be measured of a model after every epoch of its training, without the test split."""
+"""What can be measured of a model after every epoch of its training, without the test split's images."""
 
 from __future__ import annotations
 
+import os
+
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from drumlin.data import AnyImages
+from drumlin.data.pairs import Pairs
 from drumlin.features import extract
 from drumlin.functional import center_loss, nearest
 from drumlin.metrics.neighbours import majority
+from drumlin.metrics.verification import best_threshold, count_right, folded_accuracy
 from drumlin.model import Classifier
 
 _TRAINING = 5_000
@@ -42,3 +48,32 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
     seen = counts[fresh.y] > 0
     losses = center_loss(fresh.z[seen], fresh.y[seen], centers).double()
     return {"neighbour_error": float(wrong.double().mean()), "center_loss": float(losses.mean())}
+
+
+def pair_error(
+    classifier: Classifier, pairs: Pairs, threshold: Pairs | None = None, *, root: str | os.PathLike[str] | None = None
+) -> float:
+    """Return the share of pairs that the Euclidean distance of their features tells wrong.
+
+    Args:
+        classifier: in evaluation mode.
+        pairs: to measure on.
+        threshold: pairs to choose the threshold on; without these that of each fold comes from the others.
+        root: the data root.
+
+    Raises:
+        ValueError: an image that cannot be decoded; without `threshold`, pairs without folds; features that are not finite.
+
+    Source: I Fig. 7.
+    """
+    found, same = _distances(classifier, pairs, root), pairs.same.numpy()
+    if threshold is None:
+        return 1 - folded_accuracy(found, same, pairs.fold.numpy()).mean
+    cut = best_threshold(_distances(classifier, threshold, root), threshold.same.numpy())
+    return 1 - count_right(found, same, cut) / len(pairs)
+
+
+def _distances(classifier: Classifier, pairs: Pairs, root: str | os.PathLike[str] | None) -> npt.NDArray[np.float64]:
+    inputs = classifier.inputs
+    z = extract(classifier, pairs.images(channels=inputs.channels, size=inputs.size, root=root)).z.double()
+    return np.asarray(torch.linalg.vector_norm(z[pairs.index[:, 0]] - z[pairs.index[:, 1]], dim=1))
