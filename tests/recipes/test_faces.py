@@ -9,8 +9,8 @@ from PIL import Image
 from drumlin.cli import main
 from drumlin.data import load
 from drumlin.data.lfw import groups
-from drumlin.recipes import face_verification, faces, faces_sensitivity
-from drumlin.recipes.experiment import Experiment
+from drumlin.recipes import face_trainings, face_verification, faces, faces_sensitivity
+from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.face_verification import TRIALS, digit_pairs
 from drumlin.recipes.variants import Measured
 from drumlin.results import Record, read, select
@@ -212,7 +212,17 @@ def test_faces(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: 
 
 @pytest.mark.slow
 def test_sensitivity(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    records = reproduce(monkeypatch, faces_sensitivity, "faces-sensitivity", 1, tmp_path, tmp_path / "runs")
-    assert len(select(records, task="verification", metric="accuracy")) == 3
+    grid = faces_sensitivity.Grid(face_trainings.DIGITS, (0.01,), (0.0,))
+    monkeypatch.setitem(faces_sensitivity.GRIDS, "smoke", grid)
+    records = reproduce(monkeypatch, faces_sensitivity, "faces-sensitivity", 4, tmp_path, tmp_path / "runs")
+    assert len(select(records, task="verification", metric="accuracy")) == 4 * 3
     assert not select(records, task="clusters")
-    assert "| gm alpha=0 lambda=0.001 | pairs/pairs.txt |" in capsys.readouterr().out
+    assert "| gm alpha=0.01 lambda=0.001 | pairs/pairs.txt |" in capsys.readouterr().out
+    drawn = tmp_path / "runs" / "figures"
+    assert {p.name for p in drawn.iterdir()} == {f"faces-sensitivity.{kind}" for kind in ("md", "png", "svg")}
+    text = (drawn / "faces-sensitivity.md").read_text()
+    assert "(a) GM, λ = 0.001; (b) GM, α = 0.01; (c) L-GM, λ = 0.1; (d) L-GM, α = 0.01" in text
+
+    book = Ledger(faces_sensitivity.experiment("smoke"), tmp_path / "empty.jsonl")
+    with pytest.raises(ValueError, match=r"gm alpha=0\.01 lambda=0\.001 is not measured yet"):
+        faces_sensitivity.draw(book, tmp_path / "runs", tmp_path / "again")

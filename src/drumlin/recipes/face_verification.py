@@ -139,12 +139,12 @@ def show(records: Sequence[Record]) -> str:
         ("equal-error-rate", "Equal error rate, pairs, %"),
         ("auroc", "AUROC, pairs, %"),
     ):
-        found = [_by_score(in_percent(r)) for r in select(records, task=TASK, metric=metric)]
+        found = [by_score(in_percent(r)) for r in select(records, task=TASK, metric=metric)]
         parts += [title, table(found, rows=["head", "detector"], columns=["anomaly"], published=True)]
     return "\n\n".join(parts)
 
 
-def _by_score(record: Record) -> Record:
+def by_score(record: Record) -> Record:
     """Return a record with its row as `head`, its pairs as `detector`, and score and components as `anomaly`."""
     row = by_row(record)
     found = re.match(rf"(.+), ((?:{'|'.join(SCORES)}), (?:no PCA|PCA \d+)),", row.anomaly or "")

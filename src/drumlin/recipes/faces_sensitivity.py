@@ -7,20 +7,30 @@ gives no ranges: T's are taken for it, and its own λ = 0.1 besides.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from drumlin.recipes.experiment import Experiment
+import numpy as np
+
+from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.face_trainings import CASIA, DIGITS, LFW_VIEW_1, FaceTraining
-from drumlin.recipes.face_verification import published, show, verified
+from drumlin.recipes.face_verification import by_score, published, show, verified
+from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.scales import setting
 from drumlin.recipes.variants import Variant
+from drumlin.report.contents import Array
+from drumlin.report.figures.panels import Panel, PanelFigure
+from drumlin.report.figures.sensitivity import SensitivityPanel
+from drumlin.results import Record, select
 from drumlin.results.record import Scale
 from drumlin.settings.heads import head_settings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
+from drumlin.tasks.verification import TASK
 
 ABOUT = "Faces: accuracy on LFW's pairs against margin and likelihood weight (T Fig. 4, L's poster)"
 
+_LABEL = "accuracy"
 _ALPHA = 0.01
 """Of both figures, where λ varies."""
 _LAMBDA = {"gm": 0.001, "lgm": 0.1}
@@ -56,7 +66,7 @@ GRIDS: dict[Scale, Grid] = {
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: one training a point."""
     grid = setting(GRIDS, scale)
-    return Experiment("faces-sensitivity", scale, tuple(_variants(grid)), measure, show=show)
+    return Experiment("faces-sensitivity", scale, tuple(_variants(grid)), measure, draw, show)
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:
@@ -65,10 +75,57 @@ def measure(subject: Subject) -> Iterator[TaskResult]:
     yield from verified(subject, plain=False)
 
 
+def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
+    """Draw T Fig. 4 and the poster's figure from the records into the folder `figures`, with a page; return the files.
+
+    Raises:
+        ValueError: a row that is not measured; a folder that cannot be written.
+    """
+    grid, found = setting(GRIDS, ledger.experiment.scale), {}
+    for variant in ledger.experiment.variants:
+        if ledger.steps(variant):
+            raise ValueError(f"{variant.name} is not measured yet: run the recipe to its end first")
+        records = select(ledger.measurements(variant), task=TASK, metric="accuracy")
+        found[variant.name] = {by_score(record).anomaly or "": record for record in records}
+    scores = list(dict.fromkeys(score for row in found.values() for score in row))
+    panels: list[Panel] = []
+    for loss, weight in _LAMBDA.items():
+        title = {"gm": "GM", "lgm": "L-GM"}[loss]
+        by_alpha = [found[_name(loss, alpha, weight)] for alpha in grid.alphas]
+        by_lambda = [found[_name(loss, _ALPHA, each)] for each in grid.lambdas]
+        panels += [
+            SensitivityPanel(f"{title}, λ = {weight:g}", grid.alphas, _curves(by_alpha, scores), "α", _LABEL),
+            SensitivityPanel(f"{title}, α = {_ALPHA:g}", grid.lambdas, _curves(by_lambda, scores), "λ", _LABEL),
+        ]
+    caption = (
+        "Accuracy on pairs of people who were not trained on, with its 95% interval, by margin and by weight of the likelihood, as "
+        "in T Fig. 4 (GM) and on L's poster (L-GM). One training a point; a point lies in two panels where both settings are those."
+    )
+    figure = PanelFigure("faces-sensitivity", panels, 2, caption)
+    preface = "A training that diverged has no point."
+    return write_figures_page("Faces against margin and likelihood weight", preface, [figure], ledger, figures)
+
+
+def _curves(rows: Sequence[Mapping[str, Record]], scores: Sequence[str]) -> dict[str, Array]:
+    """Return score → (n, 3) accuracy and interval of the rows."""
+    return {
+        score: np.array([_interval(row.get(score)) for row in rows], dtype=np.float64).reshape(-1, 3)
+        for score in scores
+    }
+
+
+def _interval(record: Record | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if record is None else (record.value, record.ci_low, record.ci_high)
+
+
+def _name(loss: str, alpha: float, weight: float) -> str:
+    return f"{loss} alpha={alpha:g} lambda={weight:g}"
+
+
 def _variants(grid: Grid) -> Iterator[Variant]:
     for loss in _LAMBDA:
         for alpha, weight in grid.points(loss):
             candidates = grid.training.candidates(head_settings(loss, margin=alpha, likelihood_weight=weight))
             accuracy = _PUBLISHED.get((loss, alpha, weight)) if grid.training is CASIA else None
             also = {} if accuracy is None else published(accuracy, "l2, PCA 64", "T §4.3")
-            yield Variant(f"{loss} alpha={alpha:g} lambda={weight:g}", candidates, (0,), also=also)
+            yield Variant(_name(loss, alpha, weight), candidates, (0,), also=also)
