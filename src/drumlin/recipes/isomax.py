@@ -20,7 +20,7 @@ from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant
 from drumlin.results import Record, in_percent, select, table
 from drumlin.results.record import Scale
-from drumlin.settings.backbones import backbone_settings
+from drumlin.settings.backbones import BackboneSettings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
@@ -144,15 +144,13 @@ class Effort:
     """What a scale decides of I's experiments on MNIST and CIFAR-10.
 
     Attributes:
-        network: name of the backbone.
-        feature_dim: dimension of the features.
+        network: the backbone, with the dimension of its features.
         epochs: of the training.
         steps: an epoch's, with the hold-out left out: the learning rate falls by steps.
         attacked: how many test images are attacked; None for all.
     """
 
-    network: str
-    feature_dim: int
+    network: BackboneSettings
     epochs: int
     steps: int
     attacked: int | None
@@ -180,7 +178,7 @@ def experiment(
     for row, head in heads.items():
         error, also = published(rows, row)
         candidates = {f"lr={_RATE:g}": _settings(chosen, effort, head)}
-        variants.append(Variant(f"{row}, {effort.feature_dim}-D", candidates, chosen.seeds, error, also))
+        variants.append(Variant(f"{row}, {effort.network.feature_dim}-D", candidates, chosen.seeds, error, also))
     return Experiment(name, scale, tuple(variants), measured, draw, show, probe=near)
 
 
@@ -197,5 +195,4 @@ def _settings(chosen: Setting, effort: Effort, head: HeadSettings) -> RunSetting
         ),
     )
     data = DataSettings(name=chosen.data, augment=AugmentSettings())
-    backbone = backbone_settings(effort.network, feature_dim=effort.feature_dim)
-    return RunSettings(data=data, head=head, backbone=backbone, training=training)
+    return RunSettings(data=data, head=head, backbone=effort.network, training=training)

@@ -7,6 +7,7 @@ from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.isomax import Effort, Row
 from drumlin.recipes.scales import MNIST, setting
 from drumlin.results.record import Scale
+from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
 
 ABOUT = "MNIST with isomax, center loss and softmax: steps, neighbours, clusters, FGSM (I Tables 2-5, Figs. 5-6)"
@@ -24,9 +25,9 @@ _STEPS = 55_000 // 128
 """An epoch's: 5,000 of the 60,000 images are held out."""
 
 EFFORTS: dict[Scale, Effort] = {
-    "cpu": Effort("fast-28", 2, 10, _STEPS, 2000),
-    "paper": Effort("isomax-mnist", 2, 82, _STEPS, None),
-    "smoke": Effort("digits-cnn", 2, 1, _STEPS, 60),
+    "cpu": Effort(backbone_settings("fast-28", feature_dim=2), 10, _STEPS, 2000),
+    "paper": Effort(backbone_settings("isomax-mnist", feature_dim=2), 82, _STEPS, None),
+    "smoke": Effort(backbone_settings("digits-cnn", feature_dim=2), 1, _STEPS, 60),
 }
 """Scale → what is done. I trains for 20,000 steps with isomax and 35,000 with center loss: 82 epochs.
 
