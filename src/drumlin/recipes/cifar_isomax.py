@@ -29,8 +29,8 @@ EFFORTS: dict[Scale, Effort] = {
 """Scale → what is done. I says neither how long it trains on CIFAR-10 nor how wide the fully connected layer is: 100 epochs are
 35,000 steps, as many as it has for center loss on MNIST, and 100 is what L and T take there.
 
-On two cores the network is a quarter as wide as our fast one and trained as long as in cifar10-heads: an epoch of
-I's own takes 17 minutes on a core without bfloat16, for which there are three losses."""
+On two cores the network is a quarter as wide as our fast one, and trained as long as in cifar10-heads: an epoch of I's own takes
+17 minutes on one core without bfloat16."""
 
 
 def experiment(scale: Scale) -> Experiment:

@@ -13,57 +13,63 @@ def _narrow(choice: Choice) -> Choice:
     return of_network("narrow fast-32", choice)
 
 
-TABLES: dict[str, Table] = {
-    "mnist-isomax-errors": Table(
-        "mnist-isomax",
-        "MNIST, 2-D: test error in percent",
-        of_rows("classification", "error"),
-        ("head",),
-        ("metric",),
-        published="I's Table 3",
-        cpu="`fast-28`, ten epochs",
-    ),
-    "mnist-isomax-steps": Table(
-        "mnist-isomax",
-        "Steps until the hold-out error is first within a tenth of its least",
-        across("convergence", "steps"),
-        ("head",),
-        BY_ANOMALY,
-        digits=0,
-    ),
-    "mnist-isomax-neighbours": Table(
-        "mnist-isomax",
-        "Accuracy of the k nearest neighbours in percent",
-        across("neighbours", "accuracy"),
-        ("head",),
-        BY_ANOMALY,
-        published="I's Table 3",
-    ),
-    "mnist-isomax-clusters": Table(
-        "mnist-isomax",
-        "Normalised mutual information of clusters with classes",
-        across("clusters", "nmi"),
-        ("head",),
-        BY_ANOMALY,
-        digits=3,
-        published="I's Table 5",
-    ),
-    "mnist-isomax-attacked": Table(
-        "mnist-isomax",
-        "Test error in percent under FGSM",
-        of_rows("robustness", "error"),
-        ("head",),
-        BY_ANOMALY,
-        cpu="2,000 images",
-    ),
-    "mnist-isomax-scale": Table(
-        "mnist-isomax",
-        "Factor on I's ε at which the accuracies under FGSM are nearest to I's Table 4, and their root mean square difference there",
-        across("robustness", "epsilon-scale", "epsilon-scale-misfit"),
-        ("head",),
-        BY_ANOMALY,
-        digits=3,
-    ),
+def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, Table]:
+    """Return the tables of I's experiment on a data set, by their names."""
+    return {
+        f"{recipe}-errors": Table(
+            recipe,
+            f"{data}: test error in percent",
+            of_rows("classification", "error"),
+            ("head",),
+            ("metric",),
+            published="I's Table 3",
+            cpu=training,
+        ),
+        f"{recipe}-steps": Table(
+            recipe,
+            "Steps until the hold-out error is first within a tenth of its least",
+            across("convergence", "steps"),
+            ("head",),
+            BY_ANOMALY,
+            digits=0,
+        ),
+        f"{recipe}-neighbours": Table(
+            recipe,
+            "Accuracy of the k nearest neighbours in percent",
+            across("neighbours", "accuracy"),
+            ("head",),
+            BY_ANOMALY,
+            published="I's Table 3",
+        ),
+        f"{recipe}-clusters": Table(
+            recipe,
+            "Normalised mutual information of clusters with classes",
+            across("clusters", "nmi"),
+            ("head",),
+            BY_ANOMALY,
+            digits=3,
+            published="I's Table 5",
+        ),
+        f"{recipe}-attacked": Table(
+            recipe,
+            "Test error in percent under FGSM",
+            of_rows("robustness", "error"),
+            ("head",),
+            BY_ANOMALY,
+            cpu=images,
+        ),
+        f"{recipe}-scale": Table(
+            recipe,
+            "Factor on I's ε at which accuracies under FGSM are nearest to I's Table 4, and their root mean square difference there",
+            across("robustness", "epsilon-scale", "epsilon-scale-misfit"),
+            ("head",),
+            BY_ANOMALY,
+            digits=3,
+        ),
+    }
+
+
+_HEADS: dict[str, Table] = {
     "cifar10-heads-narrow": Table(
         _CIFAR,
         "CIFAR-10: test error in percent",
@@ -102,3 +108,9 @@ TABLES: dict[str, Table] = {
         cpu=_NARROW,
     ),
 }
+
+TABLES: dict[str, Table] = (
+    _of_isomax("mnist-isomax", "MNIST, 2-D", "`fast-28`, ten epochs", "2,000 images")
+    | _HEADS
+    | _of_isomax("cifar-isomax", "CIFAR-10", _NARROW, "1,000 images")
+)
