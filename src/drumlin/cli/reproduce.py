@@ -68,10 +68,11 @@ def run(words: Sequence[str]) -> int:
         raise ValueError(f"recipe {flags.name} draws no figures: leave --figures out")
     written: list[Path] = []
     if not flags.list:
-        _do(ledger, out, flags)
+        if experiment.variants:
+            _do(ledger, out, flags)
         if experiment.finish is not None:
             written = experiment.finish(ledger, out, flags.figures or out / "figures")
-    print(_rows(ledger))
+    print(_rows(ledger) if experiment.variants else f"recipe {flags.name} trains nothing, it only draws")
     measured = [record for variant in experiment.variants for record in ledger.measurements(variant)]
     if experiment.show is not None and measured:
         print(f"\n{experiment.show(measured)}")
@@ -87,6 +88,8 @@ def _chosen(experiment: Experiment, only: str | None) -> Experiment:
     """Return the part of an experiment that was asked for; what draws the figures needs the whole."""
     if only is None:
         return experiment
+    if not experiment.variants:
+        raise ValueError(f"recipe {experiment.name} has no rows to choose among: leave --only out")
     rows = tuple(variant for variant in experiment.variants if only in variant.name)
     if not rows:
         raise unknown("row", only, [variant.name for variant in experiment.variants])

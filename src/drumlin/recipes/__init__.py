@@ -11,6 +11,7 @@ from drumlin.results.record import Scale
 
 RECIPES: dict[str, str] = {
     "mnist-heads": "drumlin.recipes.mnist_heads",
+    "margins": "drumlin.recipes.margins",
     "mnist-maps": "drumlin.recipes.mnist_maps",
     "mnist-fgsm": "drumlin.recipes.mnist_fgsm",
     "mnist-detection": "drumlin.recipes.mnist_detection",

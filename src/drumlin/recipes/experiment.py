@@ -33,7 +33,7 @@ class Experiment:
     Attributes:
         name: of the recipe; every record has it.
         scale: "paper", "cpu" or "smoke".
-        variants: the rows.
+        variants: the rows; none where there is only something to draw.
         measure: subject → results, the records of which are kept; among them one with the metric "error".
         probe: (settings, run's folder) → what is measured of that model after every epoch, for curves; None for nothing. The folder
             is there once the training has begun.
@@ -168,7 +168,7 @@ def pending(ledger: Ledger) -> Iterator[Step]:
     All variants come to their first measured seed before any comes to its second: a run that is cut short leaves a whole table.
     """
     variants = ledger.experiment.variants
-    for rank in range(max(len(variant.seeds) for variant in variants)):
+    for rank in range(max((len(variant.seeds) for variant in variants), default=0)):
         for variant in variants:
             while True:
                 ledger.reload()
