@@ -19,8 +19,8 @@ def test_the_training_is_the_papers_on_its_network_without_augmentation(scale):
         if scale == "paper":
             assert (backbone.name, backbone.dropout, backbone.batch_norm) == ("isomax-cifar", 0.2, True)
         else:
-            (like,) = {s.backbone for v in _narrow() for s in v.candidates.values()}
-            assert backbone == like, "that of cifar10-heads"
+            (like,) = {(s.backbone, s.training.epochs) for v in _narrow() for s in v.candidates.values()}
+            assert (backbone, settings.training.epochs) == like, "those of cifar10-heads"
         assert settings.data.name == "cifar10"
         assert (settings.data.augment.flip, settings.data.augment.shift) == (False, 0)
         training = settings.training

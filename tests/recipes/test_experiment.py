@@ -125,20 +125,25 @@ def test_measurements_of_a_candidate_that_is_chosen_no_more_do_not_count(experim
     assert [s.seed for s in book.steps(tuned)] == [0, 1]
 
 
-def test_time_left_is_that_of_the_same_network(experiment, tmp_path):
+def test_time_left_is_that_of_the_same_network_and_as_many_epochs(experiment, tmp_path):
     tuned, plain = experiment.variants
-    slow = dataclasses.replace(plain.candidates["as it is"], backbone=backbone_settings("fast-28"))
-    slow = dataclasses.replace(plain, name="slow", candidates={"as it is": slow})
-    whole = dataclasses.replace(experiment, variants=(tuned, plain, slow))
-    assert Ledger(whole, tmp_path / "none.jsonl").seconds_left() is None
+    (settings,) = plain.candidates.values()
+    longer = dataclasses.replace(settings, training=dataclasses.replace(settings.training, epochs=9))
+    wider = dataclasses.replace(settings, backbone=backbone_settings("digits-cnn", width=64))
+    others = [
+        dataclasses.replace(plain, name=name, candidates={"as it is": given})
+        for name, given in (("longer", longer), ("wider", wider))
+    ]
+    whole = dataclasses.replace(experiment, variants=(tuned, plain, *others))
+    assert Ledger(whole, tmp_path / "none.jsonl").time_left() == (0.0, 6)
 
-    def took(seconds, backbone, run):
-        facts = {"task": "training", "metric": "seconds", "unit": "s", "split": "train", "backbone": backbone}
-        return dataclasses.replace(record("x", value=seconds), run=run, **facts)
+    def took(seconds, row, run):
+        facts = {"task": "training", "metric": "seconds", "unit": "s", "split": "train", "backbone": "digits-cnn"}
+        return dataclasses.replace(record(f"{row}; lr=0.05", value=seconds), run=run, **facts)
 
-    times = [took(1.0, "digits-cnn", "a"), took(5.0, "digits-cnn", "b"), took(2.0, "digits-cnn", "c")]
-    assert ledger(whole, tmp_path, *times).seconds_left() == 5 * 2.0
-    assert ledger(whole, tmp_path, took(100.0, "fast-28", "d")).seconds_left() == 4 * 2.0 + 100.0
+    times = [took(1.0, "tuned", "a"), took(5.0, "plain, 2-D", "b"), took(2.0, "tuned", "c"), took(9.0, "gone", "d")]
+    assert ledger(whole, tmp_path, *times).time_left() == (4 * 2.0, 2)
+    assert ledger(whole, tmp_path, took(100.0, "wider", "e")).time_left() == (4 * 2.0 + 100.0, 1)
 
 
 def test_every_variant_comes_to_its_first_seed_before_any_to_its_second(experiment, tmp_path):

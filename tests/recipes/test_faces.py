@@ -2,6 +2,7 @@ import dataclasses
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -203,11 +204,50 @@ def test_faces(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: 
     }
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.name.startswith("softmax"))
     (epoch,) = Run(folder).history
-    assert epoch["probe"].keys() == {"neighbour_error", "center_loss", "pair_error"}
+    assert epoch["probe"].keys() == {"neighbour_error", "center_loss", "pair_error", "pair_equal_error_rate"}
     assert 0 <= epoch["probe"]["pair_error"] < 0.5
     shown = capsys.readouterr().out
     for title in ("Trained on", "Accuracy, pairs, %", "AUROC, pairs, %", "Accuracy of k nearest neighbours, %"):
         assert title in shown
+
+
+def test_only_what_is_drawn_is_followed(tmp_path: Path):
+    for scale, group in (("cpu", "View 1"), ("paper", "I"), ("smoke", "digits")):
+        experiment = faces.experiment(scale)
+        settings = {v.name: dataclasses.replace(only(v), seed=3) for v in experiment.variants}
+        followed = {name for name, given in settings.items() if experiment.probe(given, tmp_path) is not None}
+        assert followed == {v.name for v in experiment.variants if v.name.endswith(f", {group}")}
+        assert followed
+
+
+def _accuracy(row: str, value: float) -> Record:
+    protocol = f"{row}; lfw/pairsDevTest.txt, l2, PCA 64, mirrored, threshold from lfw/pairsDevTrain.txt"
+    facts = {"run": "r", "task": "verification", "data": "d", "split": "test", "metric": "accuracy", "unit": "fraction"}
+    return Record(value=value, ci_low=value - 0.1, ci_high=value + 0.1, protocol=protocol, **facts)
+
+
+def test_the_panels_of_sensitivity_show_each_point_at_its_values():
+    grid = faces_sensitivity.Grid(face_trainings.LFW_VIEW_1, (0.0, 0.1), (0.0, 0.01))
+    found = {}
+    for i, (loss, alpha, weight) in enumerate((name, *p) for name in ("gm", "lgm") for p in grid.points(name)):
+        row = f"{loss} alpha={alpha:g} lambda={weight:g}"
+        found[row] = {"l2, PCA 64": _accuracy(row, 0.5 + i / 100)}
+    found["gm alpha=0 lambda=0.001"] = {}  # diverged
+    panels = faces_sensitivity.panels(grid, found)
+    assert [panel.title for panel in panels] == ["GM, λ = 0.001", "GM, α = 0.01", "L-GM, λ = 0.1", "L-GM, α = 0.01"]
+    assert [panel.across for panel in panels] == ["α", "λ", "α", "λ"]
+    expected = {
+        "GM, λ = 0.001": ("gm alpha={:g} lambda=0.001", [0, 0.01, 0.1]),
+        "GM, α = 0.01": ("gm alpha=0.01 lambda={:g}", [0, 0.001, 0.01]),
+        "L-GM, λ = 0.1": ("lgm alpha={:g} lambda=0.1", [0, 0.01, 0.1]),
+        "L-GM, α = 0.01": ("lgm alpha=0.01 lambda={:g}", [0, 0.01, 0.1]),
+    }
+    for panel in panels:
+        row, values = expected[panel.title]
+        assert list(panel.values) == values
+        records = [found[row.format(value)].get("l2, PCA 64") for value in values]
+        numbers = [[r.value, r.ci_low, r.ci_high] if r else [np.nan] * 3 for r in records]
+        np.testing.assert_array_equal(panel.curves["l2, PCA 64"], numbers)
 
 
 @pytest.mark.slow

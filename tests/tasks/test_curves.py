@@ -1,10 +1,12 @@
+import copy
 import dataclasses
+import math
 
 import pytest
 import torch
 
 from drumlin.recipes.face_verification import digit_pairs
-from drumlin.tasks.curves import nearness, pair_error
+from drumlin.tasks.curves import nearness, pair_errors
 from drumlin.tasks.verification import verification
 
 
@@ -37,6 +39,17 @@ def test_pairs_are_told_as_the_task_tells_them_by_plain_distances(subject, tmp_p
     ]
     tested, threshold = (pairs, None) if view == 2 else parts
     found = verification(one, tested, threshold_pairs=threshold, scores=["l2"], pca=None, flip=False).records
-    (accuracy,) = (record.value for record in found if record.metric == "accuracy")
-    assert pair_error(one.run.classifier, tested, threshold, root=tmp_path) == pytest.approx(1 - accuracy)
-    assert 0 < accuracy < 1
+    values = {record.metric: record.value for record in found}
+    errors = pair_errors(one.run.classifier, tested, threshold, root=tmp_path)
+    assert errors["pair_error"] == pytest.approx(1 - values["accuracy"])
+    assert errors["pair_equal_error_rate"] == pytest.approx(values["equal-error-rate"])
+    assert 0 < values["accuracy"] < 1
+
+
+def test_of_features_that_are_not_finite_no_pair_is_told(subject, tmp_path):
+    classifier = copy.deepcopy(subject("gm").run.classifier)
+    with torch.no_grad():
+        next(classifier.backbone.parameters()).fill_(torch.nan)
+    errors = pair_errors(classifier, digit_pairs(tmp_path), root=tmp_path)
+    assert errors.keys() == {"pair_error", "pair_equal_error_rate"}
+    assert all(math.isnan(value) for value in errors.values())

@@ -17,7 +17,7 @@ from drumlin.cli._tables import percent, table
 from drumlin.results import Record, select
 
 if TYPE_CHECKING:
-    from drumlin.recipes.experiment import Experiment, Ledger
+    from drumlin.recipes.experiment import Experiment, Ledger, TimeLeft
 
 
 @dataclass(kw_only=True)
@@ -78,7 +78,7 @@ def run(words: Sequence[str]) -> int:
         print(f"\n{experiment.show(measured)}")
     left = sum(map(ledger.left, experiment.variants))
     if left:
-        print(f"\n{left} trainings left{_pace(ledger.seconds_left())}")
+        print(f"\n{left} trainings left{_pace(ledger.time_left())}")
     for path in written:
         print(path)
     return 0
@@ -109,7 +109,7 @@ def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
         left = sum(map(ledger.left, ledger.experiment.variants))
         what = "to choose settings" if step.tuning else "to measure"
         progress(
-            f"{step.variant.name}, {step.candidate}, seed {step.seed}, {what}    {left} trainings left{_pace(ledger.seconds_left())}"
+            f"{step.variant.name}, {step.candidate}, seed {step.seed}, {what}    {left} trainings left{_pace(ledger.time_left())}"
         )
         records = perform(
             step, ledger, out, root=flags.data_root, download=flags.download, reporter=reporter(quiet=flags.quiet)
@@ -117,8 +117,17 @@ def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
         progress("  ".join(f"{r.metric} {percent(r.value)}" for r in records if r.metric.endswith("error")))
 
 
-def _pace(seconds: float | None) -> str:
-    return "" if seconds is None else f", about {_duration(seconds)} of training"
+def _pace(left: TimeLeft) -> str:
+    """Return what is known of the time that is left, to follow the number of trainings.
+
+    >>> from drumlin.recipes.experiment import TimeLeft
+    >>> _pace(TimeLeft(8000.0, 0)), _pace(TimeLeft(60.0, 2)), _pace(TimeLeft(0.0, 2))
+    (', about 2 h 13 min of training', ', about 1 min of training and 2 of a kind not timed yet', '')
+    """
+    if not left.seconds:
+        return ""
+    others = f" and {left.untimed} of a kind not timed yet" if left.untimed else ""
+    return f", about {_duration(left.seconds)} of training{others}"
 
 
 def _duration(seconds: float) -> str:

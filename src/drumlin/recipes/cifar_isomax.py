@@ -5,7 +5,7 @@ from __future__ import annotations
 from drumlin.recipes import isomax
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.isomax import HEADS, Effort, Row
-from drumlin.recipes.scales import CIFAR10, NARROW, setting
+from drumlin.recipes.scales import CIFAR10, NARROW, NARROW_EPOCHS, setting
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings
 
@@ -22,15 +22,14 @@ _STEPS = 45_000 // 128
 """An epoch's: 5,000 of the 50,000 images are held out."""
 
 EFFORTS: dict[Scale, Effort] = {
-    "cpu": Effort(backbone_settings("fast-32", width=NARROW, feature_dim=100), 8, _STEPS, 1000),
+    "cpu": Effort(backbone_settings("fast-32", width=NARROW, feature_dim=100), NARROW_EPOCHS, _STEPS, 1000),
     "paper": Effort(backbone_settings("isomax-cifar", feature_dim=100), 100, _STEPS, None),
     "smoke": Effort(backbone_settings("digits-cnn", feature_dim=100), 1, _STEPS, 60),
 }
 """Scale → what is done. I says neither how long it trains on CIFAR-10 nor how wide the fully connected layer is: 100 epochs are
 35,000 steps, as many as it has for center loss on MNIST, and 100 is what L and T take there.
 
-On two cores the network is a quarter as wide as our fast one, and trained as long as in cifar10-heads: an epoch of I's own takes
-17 minutes on one core without bfloat16."""
+On two cores the network is a quarter as wide as our fast one, and trained as long as in cifar10-heads."""
 
 
 def experiment(scale: Scale) -> Experiment:

@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from drumlin.recipes.recording import TUNING, diverged, measured, tuning_record
 from drumlin.recipes.variants import Variant
@@ -35,8 +36,8 @@ class Experiment:
         scale: "paper", "cpu" or "smoke".
         variants: the rows; none where there is only something to draw.
         measure: subject → results, the records of which are kept; among them one with the metric "error".
-        probe: (settings, run's folder) → what is measured of that model after every epoch, for curves; None for nothing. The folder
-            is there once the training has begun.
+        probe: (settings, run's folder) → what is measured of that model after every epoch, for curves, or None; None for nothing of
+            any. The folder is there once the training has begun.
         finish: (ledger, folder of the runs, folder for files) → files; draws what the measured runs show, if they are to be drawn.
         show: records of the measured runs → tables in Markdown, beside that of the errors.
     """
@@ -47,7 +48,7 @@ class Experiment:
     measure: Callable[[Subject], Iterable[TaskResult]]
     finish: Callable[[Ledger, Path, Path], list[Path]] | None = None
     show: Callable[[Sequence[Record]], str] | None = None
-    probe: Callable[[RunSettings, Path], Probe] | None = None
+    probe: Callable[[RunSettings, Path], Probe | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,13 @@ class Step:
         """Name of the run's folder."""
         words = f"{self.variant.name} {self.candidate} seed {self.seed}"
         return "-".join("".join(c if c.isalnum() or c in ".=" else " " for c in words).split())
+
+
+class TimeLeft(NamedTuple):
+    """Seconds of the trainings that are left, and how many of them there is nothing like to judge by."""
+
+    seconds: float
+    untimed: int
 
 
 class Ledger:
@@ -141,20 +149,22 @@ class Ledger:
         later = len(variant.seeds) - 1 if steps and steps[0].tuning else 0
         return len(steps) + later
 
-    def seconds_left(self) -> float | None:
-        """Return how long the trainings that are left take, by those of the same network that are recorded; None without any."""
-        times: dict[str | None, list[float]] = {}
+    def time_left(self) -> TimeLeft:
+        """Return how long the trainings that are left take, by those of the same network and as many epochs that are recorded."""
+        efforts = {variant.name: _effort(variant) for variant in self.experiment.variants}
+        times: dict[object, list[float]] = {}
         for record in select(self._records, task=TRAINING, metric="seconds"):
-            if record.value is not None:
-                times.setdefault(record.backbone, []).append(record.value)
-        if not times:
-            return None
-        each = {backbone: statistics.median(values) for backbone, values in times.items()}
-        otherwise = max(each.values())
-        return sum(
-            self.left(variant) * each.get(next(iter(variant.candidates.values())).backbone.name, otherwise)
-            for variant in self.experiment.variants
-        )
+            effort = efforts.get((record.protocol or "").rpartition("; ")[0])
+            if record.value is not None and effort is not None:
+                times.setdefault(effort, []).append(record.value)
+        seconds, untimed = 0.0, 0
+        for variant in self.experiment.variants:
+            left, known = self.left(variant), times.get(efforts[variant.name])
+            if known is None:
+                untimed += left
+            else:
+                seconds += left * statistics.median(known)
+        return TimeLeft(seconds, untimed)
 
     def add(self, records: Sequence[Record]) -> None:
         """Append records to the file."""
@@ -216,6 +226,18 @@ def perform(
     return records
 
 
+def require_measured(ledger: Ledger, variant: Variant) -> str:
+    """Return the candidate that a variant was measured with.
+
+    Raises:
+        ValueError: something of it is left to do.
+    """
+    chosen = ledger.chosen(variant)
+    if chosen is None or ledger.steps(variant):
+        raise ValueError(f"{variant.name} is not measured yet: run the recipe to its end first")
+    return chosen
+
+
 def finished_runs(ledger: Ledger, out: Path) -> dict[tuple[str, int], Path | None]:
     """Return where below `out` each measured run lies: (variant's name, seed) → folder; None where the training diverged.
 
@@ -224,9 +246,7 @@ def finished_runs(ledger: Ledger, out: Path) -> dict[tuple[str, int], Path | Non
     """
     folders: dict[tuple[str, int], Path | None] = {}
     for variant in ledger.experiment.variants:
-        chosen = ledger.chosen(variant)
-        if chosen is None or ledger.steps(variant):
-            raise ValueError(f"{variant.name} is not measured yet: run the recipe to its end first")
+        chosen = require_measured(ledger, variant)
         errors = select(ledger.measurements(variant), task="classification", metric="error")
         diverged = {record.seed for record in errors if record.value is None}
         for seed in variant.seeds:
@@ -239,6 +259,12 @@ def finished_runs(ledger: Ledger, out: Path) -> dict[tuple[str, int], Path | Non
                 )
             folders[variant.name, seed] = None if seed in diverged else folder
     return folders
+
+
+def _effort(variant: Variant) -> object:
+    """Return what decides how long a training of a variant takes, the loss aside."""
+    settings = next(iter(variant.candidates.values()))
+    return settings.data, settings.backbone, settings.training.epochs, settings.training.batch_size
 
 
 def _is_of(record: Record, variant: Variant, candidate: str) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,11 +19,12 @@ from drumlin.data.pairs import Pairs, read_pairs
 from drumlin.model import Classifier
 from drumlin.recipes.tables import by_row
 from drumlin.recipes.variants import Measured, Published
+from drumlin.report.measured.choices import pairs_and_score
 from drumlin.results import Record, in_percent, select, table
 from drumlin.settings.run import RunSettings
 from drumlin.tasks.base import Subject, TaskResult
-from drumlin.tasks.curves import nearness, pair_error
-from drumlin.tasks.verification import SCORES, TASK, verification
+from drumlin.tasks.curves import nearness, pair_errors
+from drumlin.tasks.verification import TASK, verification
 from drumlin.training import Probe
 
 PCA = 64
@@ -105,8 +105,8 @@ def verified(subject: Subject, *, plain: bool) -> Iterator[TaskResult]:
     )
 
 
-def near(settings: RunSettings, folder: Path) -> Probe:
-    """Return what I's Figs. 5 to 7 are drawn of: `nearness`, and the error on the pairs by L2, features as they are."""
+def followed(settings: RunSettings, folder: Path) -> Probe:
+    """Return what I's Figs. 5 to 7 are drawn of: `nearness`, and the errors on the pairs of what the settings train on."""
 
     @functools.cache
     def trial() -> Trial:
@@ -114,8 +114,8 @@ def near(settings: RunSettings, folder: Path) -> Probe:
 
     def probe(classifier: Classifier, training: AnyImages, holdout: AnyImages) -> dict[str, float]:
         tested, root = trial(), settings.data.root
-        told = pair_error(classifier, tested.pairs, tested.threshold, root=root)
-        return {**nearness(classifier, training, holdout), "pair_error": told}
+        told = pair_errors(classifier, tested.pairs, tested.threshold, root=root)
+        return nearness(classifier, training, holdout) | told
 
     return probe
 
@@ -147,6 +147,5 @@ def show(records: Sequence[Record]) -> str:
 def by_score(record: Record) -> Record:
     """Return a record with its row as `head`, its pairs as `detector`, and score and components as `anomaly`."""
     row = by_row(record)
-    found = re.match(rf"(.+), ((?:{'|'.join(SCORES)}), (?:no PCA|PCA \d+)),", row.anomaly or "")
-    assert found is not None, row.anomaly
-    return dataclasses.replace(row, detector=found[1], anomaly=found[2])
+    pairs, score = pairs_and_score(row.anomaly or "")
+    return dataclasses.replace(row, detector=pairs, anomaly=score)

@@ -17,7 +17,7 @@ from drumlin.data import AnyImages, datasets
 from drumlin.recipes import face_verification, isomax
 from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.face_trainings import CASIA, CASIA_ISOMAX, DIGITS, LFW_FOLD_1, LFW_VIEW_1, FaceTraining
-from drumlin.recipes.face_verification import near, published, verified
+from drumlin.recipes.face_verification import followed, published, verified
 from drumlin.recipes.feature_space import show as show_features
 from drumlin.recipes.isomax import Row
 from drumlin.recipes.isomax_figures import PREFACE, TITLE, figures_5_and_6, first_seeds
@@ -29,10 +29,12 @@ from drumlin.report.figures.panels import PanelFigure
 from drumlin.results import Record
 from drumlin.results.record import Scale
 from drumlin.settings.heads import HeadSettings, head_settings
+from drumlin.settings.run import RunSettings
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
 from drumlin.tasks.clusters import clusters
 from drumlin.tasks.neighbours import neighbours
+from drumlin.training import Probe
 from drumlin.training.runs import Run, load_for
 
 ABOUT = "Faces: LFW's pairs told by eight losses (L Table 5, T, S, I Tables 3, 5, 6, Figs. 5-7); on two cores of LFW's other people"
@@ -75,7 +77,19 @@ HEADS: dict[str, HeadSettings] = isomax.HEADS | {
 
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment."""
-    return Experiment("faces", scale, tuple(setting(_ROWS, scale)()), measure, draw, show, near)
+    rows = tuple(setting(_ROWS, scale)())
+    drawn = {(s.data, s.backbone) for row in _drawn(rows, scale) for s in row.candidates.values()}
+
+    def probe(settings: RunSettings, folder: Path) -> Probe | None:
+        own = dataclasses.replace(settings.data, root=None, download=False), settings.backbone
+        return followed(settings, folder) if own in drawn else None
+
+    return Experiment("faces", scale, rows, measure, draw, show, probe)
+
+
+def _drawn(rows: Iterable[Variant], scale: Scale) -> list[Variant]:
+    """Return the rows that I's figures are drawn of."""
+    return [row for row in rows if row.name.endswith(f", {_DRAWN[scale]}")]
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:
@@ -92,7 +106,7 @@ def show(records: Sequence[Record]) -> str:
 
 
 def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
-    """Draw I's Figs. 5 to 7 of I's losses into the folder `figures`, with a page that shows them; return the files.
+    """Draw I's Figs. 5 to 7 of I's training, or of what stands for it, into the folder `figures`, with a page; return the files.
 
     Raises:
         ValueError: a run that is not there, or not measured; a folder that cannot be written.
@@ -101,10 +115,11 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     folders = first_seeds(ledger, out, f", {group}")
     told = PanelFigure(
         "faces-figure-7",
-        progress_panels(folders, (Curve("pairs of strangers", "pair_error"),)),
-        1,
-        f"Error on pairs of people who were not trained on over the steps, as in I Fig. 7, which has accuracy: by the Euclidean "
-        f"distance of features as they are ({group}).",
+        progress_panels(folders, _FIGURE_7),
+        2,
+        "Pairs of people who were not trained on, by the Euclidean distance of features as they are, over the steps, as in I Fig. 7, "
+        f"which has accuracy ({group}). Left the share that is told wrong{_THRESHOLDS[ledger.experiment.scale]}; right the equal "
+        "error rate, which needs no threshold.",
     )
     return write_figures_page(TITLE, PREFACE, [*figures_5_and_6("faces", folders), told], ledger, figures)
 
@@ -140,6 +155,13 @@ _ROWS: dict[Scale, Callable[[], Iterable[Variant]]] = {"cpu": _cpu, "paper": _pa
 
 _DRAWN: dict[Scale, str] = {"cpu": "View 1", "paper": "I", "smoke": "digits"}
 """Scale → whose rows I's figures are drawn of."""
+
+_FIGURE_7 = (Curve("told wrong", "pair_error"), Curve("equal error rate", "pair_equal_error_rate"))
+_THRESHOLDS: dict[Scale, str] = {
+    "cpu": " at the threshold for pairs of people who were trained on, which comes out the stricter the better these are known",
+    "paper": " at the threshold of the other nine folds",
+    "smoke": " at the threshold of the other fold",
+}
 
 _CLUSTERED = {"casia-webface": "frgc"}
 """Data → set whose people are clustered (I Table 5)."""

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from drumlin.recipes.experiment import Experiment, Ledger
+from drumlin.recipes.experiment import Experiment, Ledger, require_measured
 from drumlin.recipes.face_trainings import CASIA, DIGITS, LFW_VIEW_1, FaceTraining
 from drumlin.recipes.face_verification import by_score, published, show, verified
 from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.scales import setting
 from drumlin.recipes.variants import Variant
 from drumlin.report.contents import Array
-from drumlin.report.figures.panels import Panel, PanelFigure
+from drumlin.report.figures.panels import PanelFigure
 from drumlin.report.figures.sensitivity import SensitivityPanel
 from drumlin.results import Record, select
 from drumlin.results.record import Scale
@@ -50,7 +50,7 @@ class Grid:
 
     def points(self, loss: str) -> list[tuple[float, float]]:
         """Return each (α, λ) of the two lines, once."""
-        across = [(alpha, _LAMBDA[loss]) for alpha in self.alphas]
+        across = [(alpha, _LAMBDA[loss]) for alpha in (*self.alphas, _ALPHA)]
         along = [(_ALPHA, weight) for weight in self.lambdas]
         return list(dict.fromkeys([*across, *along]))
 
@@ -83,27 +83,37 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     """
     grid, found = setting(GRIDS, ledger.experiment.scale), {}
     for variant in ledger.experiment.variants:
-        if ledger.steps(variant):
-            raise ValueError(f"{variant.name} is not measured yet: run the recipe to its end first")
+        require_measured(ledger, variant)
         records = select(ledger.measurements(variant), task=TASK, metric="accuracy")
         found[variant.name] = {by_score(record).anomaly or "": record for record in records}
-    scores = list(dict.fromkeys(score for row in found.values() for score in row))
-    panels: list[Panel] = []
-    for loss, weight in _LAMBDA.items():
-        title = {"gm": "GM", "lgm": "L-GM"}[loss]
-        by_alpha = [found[_name(loss, alpha, weight)] for alpha in grid.alphas]
-        by_lambda = [found[_name(loss, _ALPHA, each)] for each in grid.lambdas]
-        panels += [
-            SensitivityPanel(f"{title}, λ = {weight:g}", grid.alphas, _curves(by_alpha, scores), "α", _LABEL),
-            SensitivityPanel(f"{title}, α = {_ALPHA:g}", grid.lambdas, _curves(by_lambda, scores), "λ", _LABEL),
-        ]
     caption = (
         "Accuracy on pairs of people who were not trained on, with its 95% interval, by margin and by weight of the likelihood, as "
         "in T Fig. 4 (GM) and on L's poster (L-GM). One training a point; a point lies in two panels where both settings are those."
     )
-    figure = PanelFigure("faces-sensitivity", panels, 2, caption)
+    figure = PanelFigure("faces-sensitivity", panels(grid, found), 2, caption)
     preface = "A training that diverged has no point."
     return write_figures_page("Faces against margin and likelihood weight", preface, [figure], ledger, figures)
+
+
+def panels(grid: Grid, found: Mapping[str, Mapping[str, Record]]) -> list[SensitivityPanel]:
+    """Return two panels a loss, over α and over λ.
+
+    Args:
+        grid: what was done.
+        found: row → score → record of the accuracy; none of a training that diverged.
+    """
+    scores = list(dict.fromkeys(score for row in found.values() for score in row))
+    made = []
+    for loss, weight in _LAMBDA.items():
+        title = {"gm": "GM", "lgm": "L-GM"}[loss]
+        alphas, lambdas = sorted({*grid.alphas, _ALPHA}), sorted({*grid.lambdas, weight})
+        by_alpha = _curves([found[_name(loss, alpha, weight)] for alpha in alphas], scores)
+        by_lambda = _curves([found[_name(loss, _ALPHA, each)] for each in lambdas], scores)
+        made += [
+            SensitivityPanel(f"{title}, λ = {weight:g}", alphas, by_alpha, "α", _LABEL),
+            SensitivityPanel(f"{title}, α = {_ALPHA:g}", lambdas, by_lambda, "λ", _LABEL),
+        ]
+    return made
 
 
 def _curves(rows: Sequence[Mapping[str, Record]], scores: Sequence[str]) -> dict[str, Array]:

@@ -16,7 +16,9 @@ from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 
-ABOUT = "200 classes of ImageNet with isomax, center loss and softmax (I Tables 3, 5, Figs. 5-6); needs the data set in the data root"
+ABOUT = (
+    "200 classes of ImageNet with isomax, center loss and softmax (I Tables 3, 5); needs the data set in the data root"
+)
 
 _PUBLISHED: dict[str, Row] = {
     "softmax": Row(75.89, (47.50, 49.55, 52.63), None, (0.7191, 0.7658)),

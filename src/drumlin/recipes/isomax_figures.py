@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,9 @@ _FIGURE_6 = (Curve("center loss", "center_loss", "½‖z − c‖²", fraction=F
 
 
 PREFACE = "The first seed's model each; a curve has a point an epoch. A training that diverged has none."
+"""What the pages of these figures begin with."""
 TITLE = "Features over the steps of the training"
+"""Their heading."""
 
 
 def near(settings: RunSettings, folder: Path) -> Probe:
@@ -43,10 +46,10 @@ def first_seeds(ledger: Ledger, out: Path, group: str = "") -> dict[str, Path | 
     """Return the run of the first seed of every row whose name ends so, by the row's loss; None where it diverged.
 
     Raises:
-        ValueError: a run that is not there, or not measured, of whatever row.
+        ValueError: a run that is not there, or not measured.
     """
-    runs = finished_runs(ledger, out)
-    rows = [variant for variant in ledger.experiment.variants if variant.name.endswith(group)]
+    rows = tuple(variant for variant in ledger.experiment.variants if variant.name.endswith(group))
+    runs = finished_runs(Ledger(dataclasses.replace(ledger.experiment, variants=rows), ledger.path), out)
     return {row.name.partition(",")[0]: runs[row.name, row.seeds[0]] for row in rows}
 
 

@@ -66,7 +66,14 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
 
 
 def psi(degrees: Tensor, margin: int) -> Tensor:
-    """Return the true class's logit under L-Softmax of features and weights of length 1, by their angle.
+    """Return ψ(θ), the true class's logit under L-Softmax of features and weights of length 1.
+
+    Args:
+        degrees: θ (n,), 0 to 180.
+        margin: m, a whole number of at least 1.
+
+    Returns:
+        (n,), in the type of `degrees`.
 
     >>> psi(torch.tensor([0.0, 180.0]), 2)
     tensor([ 1., -3.])
@@ -78,7 +85,14 @@ def psi(degrees: Tensor, margin: int) -> Tensor:
 
 
 def regions(side: Tensor, alpha: float) -> Tensor:
-    """Return of the points of a square grid whether the loss has a sample of a class there for right (class, row, column).
+    """Return where a sample of either class counts as right: where (1 + α) d_y < d_k, d half the squared distance to a mean.
+
+    Args:
+        side: (s,) coordinates of a square grid, the same along both axes.
+        alpha: α ≥ 0, a factor.
+
+    Returns:
+        (2, s, s) booleans by class, row (the second coordinate) and column.
 
     >>> [area[1].tolist() for area in regions(torch.tensor([-1.0, 0.0, 1.0]), 1.0)]  # on the line through both means
     [[True, False, False], [False, False, True]]

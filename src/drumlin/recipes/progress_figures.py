@@ -29,8 +29,18 @@ def progress_panels(folders: Mapping[str, Path | None], curves: tuple[Curve, ...
     Args:
         folders: training → its run; None for one that diverged, which has no line.
         curves: what is drawn.
+
+    Raises:
+        ValueError: a run that did not write down what a curve shows.
     """
     epochs = {name: read_run(folder).epochs for name, folder in folders.items() if folder is not None}
+    for name, history in epochs.items():
+        for curve in curves:
+            if not any(curve.key in {**epoch, **epoch.get("probe", {})} for epoch in history):
+                raise ValueError(
+                    f"{folders[name]} has no {curve.key} in its training.jsonl: it was trained before recipes kept it; remove the "
+                    "folder and its records, and it is trained again"
+                )
     panels: list[Panel] = []
     for curve in curves:
         lines = {name: (_column(history, "steps"), _column(history, curve.key)) for name, history in epochs.items()}

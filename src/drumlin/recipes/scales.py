@@ -44,9 +44,8 @@ MNIST: dict[Scale, Setting] = {
 }
 """MNIST: a fast network for three epochs, or L's and T's."""
 
-NARROW = 16
-"""Channels of the first stage of `fast-32` where it is to train on a core without bfloat16: a quarter of its own, nine times as
-fast."""
+NARROW, NARROW_EPOCHS = 16, 8
+"""Channels of the first stage of `fast-32`, a quarter of its own, and its epochs, where it is to train on any two cores."""
 
 _T_STEPS = ScheduleSettings(name="step", milestones=(0.5, 0.75), factor=0.1)
 _T_AUGMENT = AugmentSettings(flip=True, shift=4, pad="reflect")

@@ -82,7 +82,7 @@ class Record:
     published_source: str | None = None
     """Where that is: paper and table."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Versions, processor, and the network's precision (missing in records from before it was kept)."""
+    """Versions, processor, and the network's precision, which records from before it was kept have not; empty if training diverged."""
     wall_seconds: float | None = None
     """Time it took."""
 

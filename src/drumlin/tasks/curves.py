@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
@@ -13,7 +14,7 @@ from drumlin.data.pairs import Pairs
 from drumlin.features import extract
 from drumlin.functional import center_loss, nearest
 from drumlin.metrics.neighbours import majority
-from drumlin.metrics.verification import best_threshold, count_right, folded_accuracy
+from drumlin.metrics.verification import best_threshold, count_right, folded_accuracy, verification_metrics
 from drumlin.model import Classifier
 
 _TRAINING = 5_000
@@ -50,27 +51,36 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
     return {"neighbour_error": float(wrong.double().mean()), "center_loss": float(losses.mean())}
 
 
-def pair_error(
+def pair_errors(
     classifier: Classifier, pairs: Pairs, threshold: Pairs | None = None, *, root: str | os.PathLike[str] | None = None
-) -> float:
-    """Return the share of pairs that the Euclidean distance of their features tells wrong.
+) -> dict[str, float]:
+    """Return how many pairs the Euclidean distance of their features, as they are, tells wrong.
 
     Args:
-        classifier: in evaluation mode.
+        classifier: the model.
         pairs: to measure on.
         threshold: pairs to choose the threshold on; without these that of each fold comes from the others.
         root: the data root.
 
+    Returns:
+        `pair_error`, the share of pairs on the wrong side of the threshold, and `pair_equal_error_rate`, which needs none. Both are
+        NaN where a feature is not finite.
+
     Raises:
-        ValueError: an image that cannot be decoded; without `threshold`, pairs without folds; features that are not finite.
+        ValueError: an image that cannot be decoded; without `threshold`, pairs without folds; pairs all of one kind.
 
     Source: I Fig. 7.
     """
-    found, same = _distances(classifier, pairs, root), pairs.same.numpy()
-    if threshold is None:
-        return 1 - folded_accuracy(found, same, pairs.fold.numpy()).mean
-    cut = best_threshold(_distances(classifier, threshold, root), threshold.same.numpy())
-    return 1 - count_right(found, same, cut) / len(pairs)
+    same = pairs.same.numpy()
+    found = _distances(classifier, pairs, root)
+    others = None if threshold is None else _distances(classifier, threshold, root)
+    if not (np.isfinite(found).all() and (others is None or np.isfinite(others).all())):
+        return dict.fromkeys(("pair_error", "pair_equal_error_rate"), math.nan)
+    if threshold is None or others is None:
+        right = folded_accuracy(found, same, pairs.fold.numpy()).mean
+    else:
+        right = count_right(found, same, best_threshold(others, threshold.same.numpy())) / len(pairs)
+    return {"pair_error": 1 - right, "pair_equal_error_rate": verification_metrics(found, same)["equal-error-rate"]}
 
 
 def _distances(classifier: Classifier, pairs: Pairs, root: str | os.PathLike[str] | None) -> npt.NDArray[np.float64]:

@@ -53,6 +53,7 @@ def train(
         resume: go on from the last whole checkpoint in `out`, or begin if there is none.
         reporter: hears of steps and epochs; None is silence.
         probe: what else `training.jsonl` is to say of the model after every epoch; it must draw nothing from torch's generators.
+            What is not finite is written as null.
 
     Raises:
         ValueError: a setting that does not fit; data that is not there; `out` holds a run already (without `resume`) or one of
@@ -255,7 +256,8 @@ class _Loop:
         if self.probe is None or not self.group.first:
             return {}
         with evaluation_mode(self.classifier), torch.no_grad():
-            return {"probe": dict(self.probe(self.classifier, self.images, self.holdout))}
+            found = self.probe(self.classifier, self.images, self.holdout)
+        return {"probe": {name: value if math.isfinite(value) else None for name, value in found.items()}}
 
     def _set_rate(self, step: int) -> None:
         factor = rate_factor(self.settings.training.schedule, step, self.steps * self.epochs)

@@ -99,7 +99,7 @@ def of_rows(task: str, metric: str, protocol: str = "") -> Choice:
     def choose(records: Sequence[Record]) -> list[Record]:
         found = []
         for record in select(records, task=task, metric=metric):
-            row, _, rest = (record.protocol or "").partition("; ")
+            row, rest = _parts(record)
             if rest.startswith(protocol):
                 seen = rest.removeprefix(protocol).removeprefix(", ")
                 name = row.partition(", ")[0] + (f" ({seen})" if protocol and seen else "")
@@ -115,7 +115,7 @@ def across(task: str, *metrics: str) -> Choice:
     def choose(records: Sequence[Record]) -> list[Record]:
         found = []
         for record in select(records, task=task, metric=metrics):
-            row, _, rest = (record.protocol or "").partition("; ")
+            row, rest = _parts(record)
             column = rest or record.metric
             found.append(dataclasses.replace(record, head=row.partition(", ")[0], anomaly=column, protocol=None))
         return found
@@ -123,11 +123,11 @@ def across(task: str, *metrics: str) -> Choice:
     return choose
 
 
-def of_network(network: str, choice: Choice) -> Choice:
-    """Return what chooses so among the rows on one network, which is what follows their name: "gm, fast-32" is on fast-32."""
+def of_group(group: str, choice: Choice) -> Choice:
+    """Return what chooses so among the rows of one group, which follows their loss: "gm, fast-32" is of the group fast-32."""
 
     def choose(records: Sequence[Record]) -> list[Record]:
-        return choice([r for r in records if _row(r).partition(", ")[2] == network])
+        return choice([r for r in records if _parts(r)[0].partition(", ")[2] == group])
 
     return choose
 
@@ -138,19 +138,33 @@ def in_protocols(words: str, choice: Choice) -> Choice:
 
 
 def by_score(metric: str) -> Choice:
-    """Return what chooses a metric of face pairs, with a column for each score and its components: "cosine, PCA 64"."""
+    """Return what chooses a metric of pairs, with a column for each score and its components: "cosine, PCA 64"."""
 
     def choose(records: Sequence[Record]) -> list[Record]:
         found = []
         for record in select(records, task="verification", metric=metric):
-            _, score, components, *_ = [*(record.protocol or "").partition("; ")[2].split(", "), "", "", ""]
-            head = _row(record).partition(", ")[0]
-            found.append(dataclasses.replace(record, head=head, anomaly=f"{score}, {components}", protocol=None))
+            row, rest = _parts(record)
+            _, score = pairs_and_score(rest)
+            found.append(dataclasses.replace(record, head=row.partition(", ")[0], anomaly=score, protocol=None))
         return found
 
     return choose
 
 
-def _row(record: Record) -> str:
-    """Return the name of the row of a recipe that a record is of: "gm, fast-32"."""
-    return (record.protocol or "").partition("; ")[0]
+_SCORE = re.compile(r"(?P<pairs>.+), (?P<score>[^, ]+, (?:no PCA|PCA \d+))(?:,.*)?")
+
+
+def pairs_and_score(how: str) -> tuple[str, str]:
+    """Return of what the task "verification" says in its protocol the file of pairs, and the score with its components.
+
+    >>> pairs_and_score("lfw/pairs.txt, fold 1, cosine, PCA 64, mirrored, threshold from lfw/pairs.txt, fold 2")
+    ('lfw/pairs.txt, fold 1', 'cosine, PCA 64')
+    """
+    found = _SCORE.fullmatch(how)
+    return (found["pairs"], found["score"]) if found else (how, "")
+
+
+def _parts(record: Record) -> tuple[str, str]:
+    """Return the row of a recipe that a record is of, such as "gm, fast-32", and what else its protocol says."""
+    row, _, rest = (record.protocol or "").partition("; ")
+    return row, rest

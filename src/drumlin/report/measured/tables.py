@@ -51,7 +51,8 @@ def origin(table: Table, records: Sequence[Record]) -> str:
     repeats = max(map(len, seeds.values()))
     parts = [f"mean ± standard deviation of {repeats} seeds"] if repeats > 1 else []
     parts += _environments(records, "processor")
-    parts += _environments(records, "precision")
+    if all("precision" in record.environment for record in records if record.value is not None):
+        parts += _environments(records, "precision")
     parts += [f"torch {version}" for version in _environments(records, "torch")]
     return "; ".join(parts) or "no details recorded"
 

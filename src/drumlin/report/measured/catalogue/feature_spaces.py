@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
-from drumlin.report.measured.choices import Choice, across, in_protocols, of_network, of_rows
+from drumlin.report.measured.choices import Choice, across, in_protocols, of_group, of_rows
 
 _CIFAR = "cifar10-heads"
 _NARROW = "`fast-32` at a quarter of its width, eight epochs"
 
 
 def _narrow(choice: Choice) -> Choice:
-    return of_network("narrow fast-32", choice)
+    return of_group("narrow fast-32", choice)
 
 
 def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, Table]:
@@ -22,7 +22,7 @@ def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, 
             of_rows("classification", "error"),
             ("head",),
             ("metric",),
-            published="I's Table 3",
+            published="I's Table 3, of I's network",
             cpu=training,
         ),
         f"{recipe}-steps": Table(
@@ -39,7 +39,7 @@ def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, 
             across("neighbours", "accuracy"),
             ("head",),
             BY_ANOMALY,
-            published="I's Table 3",
+            published="I's Table 3, of I's network",
         ),
         f"{recipe}-clusters": Table(
             recipe,
@@ -48,7 +48,7 @@ def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, 
             ("head",),
             BY_ANOMALY,
             digits=3,
-            published="I's Table 5",
+            published="I's Table 5, of I's network",
         ),
         f"{recipe}-attacked": Table(
             recipe,
@@ -76,7 +76,7 @@ _HEADS: dict[str, Table] = {
         _narrow(of_rows("classification", "error")),
         ("head",),
         ("metric",),
-        published="I's Table 3, of another network",
+        published="I's Table 3, of I's network",
         cpu=_NARROW,
     ),
     "cifar10-heads-narrow-neighbours": Table(
@@ -85,7 +85,7 @@ _HEADS: dict[str, Table] = {
         _narrow(in_protocols("features as they are", across("neighbours", "accuracy"))),
         ("head",),
         BY_ANOMALY,
-        published="I's Table 3, of another network",
+        published="I's Table 3, of I's network",
         cpu=_NARROW,
     ),
     "cifar10-heads-narrow-clusters": Table(
@@ -95,7 +95,7 @@ _HEADS: dict[str, Table] = {
         ("head",),
         BY_ANOMALY,
         digits=3,
-        published="I's Table 5, of another network",
+        published="I's Table 5, of I's network",
         cpu=_NARROW,
     ),
     "cifar10-heads-narrow-geometry": Table(
