@@ -5,7 +5,7 @@ matrix products in the same precision. The share is the rate of the network's pr
 and backward) over a whole epoch, by the rate of the matrix products. Then one epoch again under torch's profiler: which operations
 take the time.
 
-    python benchmarks/network.py [--network fast-32] [--images 5120] [--repeats 3] [--results FILE]
+    python benchmarks/network.py [--network fast-32] [--width 64] [--images 5120] [--repeats 3] [--results FILE]
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from drumlin.data import Images
 from drumlin.model import Classifier, InputSpec, resolve_precision
 from drumlin.results import append
-from drumlin.settings.backbones import backbone_settings
+from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
@@ -57,8 +57,8 @@ def random_images(n: int) -> Images:
     return Images(pixels=pixels, labels=labels, class_names=tuple("0123456789"), name="random", split="train")
 
 
-def loop(network: str, images: Images, precision: str, folder: Path) -> _Loop:
-    backbone, head = backbone_settings(network), head_settings("softmax")
+def loop(backbone: BackboneSettings, images: Images, precision: str, folder: Path) -> _Loop:
+    head = head_settings("softmax")
     augment = AugmentSettings(flip=True, flip_alternating=True, shift=2, pad="reflect")
     training = TrainingSettings(
         epochs=1_000,
@@ -118,7 +118,7 @@ def _group(event: FunctionEvent) -> str:
     return next((group for group, parts in GROUPS.items() if any(part in name for part in parts)), "everything else")
 
 
-def measure(network: str, n: int, repeats: int) -> tuple[Mapping[str, float], str]:
+def measure(network: BackboneSettings, n: int, repeats: int) -> tuple[Mapping[str, float], str]:
     precision = resolve_precision("auto", torch.device("cpu"))
     images = random_images(n)
     with tempfile.TemporaryDirectory() as folder:
@@ -145,16 +145,19 @@ def measure(network: str, n: int, repeats: int) -> tuple[Mapping[str, float], st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="fast-32")
+    parser.add_argument("--width", type=int, help="of a network that has one; by default its own")
     parser.add_argument("--images", type=int, default=10 * BATCH)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--results", type=Path, metavar="FILE", help="append the numbers as records to FILE")
     flags = parser.parse_args()
-    numbers, precision = measure(flags.network, flags.images, flags.repeats)
-    print(f"{flags.network}, {SIDE}x{SIDE}, batch {BATCH}, {precision}, {processor_name()}")
-    for name, value in numbers.items():
-        print(f"{name:<22}{value:>10.3f}" if value < 1 else f"{name:<22}{value:>10.0f}")
+    network = backbone_settings(flags.network, **({} if flags.width is None else {"width": flags.width}))
+    name = flags.network if flags.width is None else f"{flags.network} of width {flags.width}"
+    numbers, precision = measure(network, flags.images, flags.repeats)
+    print(f"{name}, {SIDE}x{SIDE}, batch {BATCH}, {precision}, {processor_name()}")
+    for metric, value in numbers.items():
+        print(f"{metric:<22}{value:>10.3f}" if value < 1 else f"{metric:<22}{value:>10.0f}")
     if flags.results:
-        protocol = f"{flags.network}, batch {BATCH}, {precision}"
+        protocol = f"{name}, batch {BATCH}, {precision}"
         units = {"images/s": "1/s", "GFLOP/s": "GFLOP/s", "GFLOP/s of products": "GFLOP/s"}
         facts = {"n": flags.images}
         append(

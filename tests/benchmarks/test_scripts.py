@@ -29,9 +29,11 @@ def test_training_against_a_plain_loop(tmp_path: Path) -> None:
 
 
 def test_the_time_of_a_network_is_all_accounted_for(tmp_path: Path) -> None:
-    words = ("--network", "fast-28", "--images", 512, "--repeats", 1)
+    words = ("--network", "fast-28", "--width", 8, "--images", 512, "--repeats", 1)
     assert "images/s" in _run("network.py", *words, "--results", tmp_path / "records.jsonl")
-    found = {record.metric: record.value or 0.0 for record in read(tmp_path / "records.jsonl")}
+    records = read(tmp_path / "records.jsonl")
+    assert {(record.protocol or "").partition(", ")[0] for record in records} == {"fast-28 of width 8"}
+    found = {record.metric: record.value or 0.0 for record in records}
     assert 0 < found["share"] < 1
     assert found["GFLOP/s"] / found["GFLOP/s of products"] == pytest.approx(found["share"])
     parts = ["convolutions", "batch normalisation", "activations", "pooling", "optimiser", "everything else"]

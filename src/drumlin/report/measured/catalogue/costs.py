@@ -85,6 +85,14 @@ TABLES: dict[str, Table] = {
         ("metric", "unit"),
         digits=5,
     ),
+    "costs-network": Table(
+        "benchmarks",
+        "Training a network: its rate, of that of the processor's matrix products which share, and where the time goes",
+        of_task("network"),
+        ("protocol",),
+        ("metric",),
+        digits=0,
+    ),
     "costs-scores": Table(
         "benchmarks",
         "K-density of 1,000 features among 60,000 of 100 dimensions (one thread)",
