@@ -50,14 +50,12 @@ HEADS: dict[str, HeadSettings] = {
 """The rows on the fast network, of 100-D features; margin 0.3 is what the papers take for CIFAR-10."""
 
 _MIXTURES = {"gm", "lgm"}
-_MIXTURES_BATCH = 128
+_MIXTURES_BATCH, _MIXTURES_RATES = 128, (0.05, 0.1, 0.2, 0.4)
 """For these as for the other losses four settings are tried, but in smaller batches: in batches of 512 GM learns little on the narrow
-network at a rate of 0.03 or 0.25, less at 0.5, and at 1 all its features end in one point (docs/findings.md)."""
-_MIXTURES_RATES = (0.05, 0.1, 0.2, 0.4)
+network at a rate of 0.03 or 0.25, less at 0.5, and at 1 all its features come to lie in one point (docs/findings.md)."""
 
 _REPEATED = {"softmax smoothed 0.2", "gm", "lgm"}
 """Rows with all seeds; the others have the first."""
-
 
 NETWORKS = ("ResNet-20", "ResNet-56", "ResNet-110")
 _BOTH = "L Table 2, T Table 2"

@@ -52,8 +52,7 @@ def train(
         out: the run's folder; made if need be.
         resume: go on from the last whole checkpoint in `out`, or begin if there is none.
         reporter: hears of steps and epochs; None is silence.
-        probe: what else `training.jsonl` is to say of the model after every epoch; it must draw nothing from torch's generators.
-            What is not finite is written as null.
+        probe: what `training.jsonl` says besides after every epoch, null where not finite; it must not draw from torch's generators.
 
     Raises:
         ValueError: a setting that does not fit; data that is not there; `out` holds a run already (without `resume`) or one of
