@@ -70,5 +70,6 @@ def create_backbone(settings: BackboneSettings, *, channels: int, size: int | tu
         relu=settings.relu,
         dropout=settings.dropout,
         linear=settings.linear,
+        scale=settings.feature_scale,
         freeze=isinstance(settings, LibrarySettings) and settings.freeze,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +16,7 @@ class BackboneSettings:
     """
 
     _name: ClassVar[str] = ""
-    _later: ClassVar[frozenset[str]] = frozenset({"linear"})
+    _later: ClassVar[frozenset[str]] = frozenset({"linear", "feature_scale"})
     """Fields that came when runs had been recorded (see `RunSettings.to_json`)."""
 
     feature_dim: int = 100
@@ -26,9 +27,15 @@ class BackboneSettings:
     """Probability of dropping each trunk feature before the linear map, in [0, 1); uncertainty by draws needs > 0."""
     linear: bool = True
     """The linear map. Without it the features are the trunk's own, and feature_dim must be their number."""
+    feature_scale: float | Literal["fitted"] = 1.0
+    """A factor of the features that is not learned. fitted: before the first step it is chosen so that the mean norm of the features
+    is that of the head's class means, as mixtures may need it."""
 
     def __post_init__(self) -> None:
         at_least_one(self, "feature_dim")
+        scale = self.feature_scale
+        if scale != "fitted" and not (isinstance(scale, int | float) and math.isfinite(scale) and scale > 0):
+            raise ValueError(f"feature_scale must be a finite number above 0, or fitted, not {scale!r}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
 
