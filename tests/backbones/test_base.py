@@ -135,43 +135,11 @@ def test_initialisation_has_the_variance_of_he(slope, variance):
     assert layer.bias.abs().max() == 0
 
 
-def scaled(scale):
+def test_a_scale_is_a_factor_of_the_features_not_learned_and_not_saved(digits):
     torch.manual_seed(0)
-    return create_backbone(backbone_settings("digits-cnn", feature_dim=3, feature_scale=scale), channels=1, size=8)
-
-
-def test_a_scale_is_a_factor_of_the_features_and_not_learned(digits):
-    x = torch.rand(4, 1, 8, 8)
-    torch.testing.assert_close(scaled(0.25)(x), 0.25 * digits(x))
-    assert "scale" not in dict(scaled(0.25).named_parameters())
-
-
-def test_no_scale_leaves_the_state_of_saved_models_as_it_was(digits):
-    assert "scale" not in digits.state_dict()
-    assert "scale" in scaled(2).state_dict()
-
-
-def test_a_fitted_scale_brings_features_of_the_training_mode_to_the_norm_and_changes_nothing_else():
-    backbone, batches = scaled("fitted"), [torch.rand(16, 1, 8, 8), 3 * torch.rand(16, 1, 8, 8)]
-    before = {key: value.clone() for key, value in backbone.state_dict().items() if key != "scale"}
-    backbone.eval()
-    backbone.fit_scale(batches, 1.5)
-    backbone.fit_scale(batches, 1.5)  # from scratch, not on top
-    assert not backbone.training
-    after = backbone.state_dict()
-    assert all(torch.equal(value, after[key]) for key, value in before.items())
-    norms = torch.cat([backbone.train()(x).norm(dim=1) for x in batches])
-    assert norms.mean().item() == pytest.approx(1.5, rel=1e-4)
-
-
-def test_scales_that_cannot_be_fitted(digits):
-    x = torch.rand(4, 1, 8, 8)
-    with pytest.raises(ValueError, match="made without a scale to fit: make it with scale='fitted'"):
-        digits.fit_scale([x], 1.0)
-    with pytest.raises(ValueError, match=r"must be above 0, got 0\.0"):
-        scaled("fitted").fit_scale([x], 0.0)
-    blank = scaled("fitted")
-    torch.nn.init.zeros_(blank.linear.weight)
-    torch.nn.init.zeros_(blank.linear.bias)
-    with pytest.raises(ValueError, match="are all 0"):
-        blank.fit_scale([x], 1.0)
+    settings = backbone_settings("digits-cnn", feature_dim=3, feature_scale=0.25)
+    scaled, x = create_backbone(settings, channels=1, size=8), torch.rand(4, 1, 8, 8)
+    torch.testing.assert_close(scaled(x), 0.25 * digits(x))
+    assert scaled.state_dict().keys() == digits.state_dict().keys()
+    z, hidden = scaled.forward_with_hidden(x, ["trunk"])
+    torch.testing.assert_close(z, 0.25 * digits.linear(hidden["trunk"]))

@@ -43,12 +43,12 @@ def test_identities_of_recorded_runs_stay() -> None:
 
 
 def test_later_fields_of_backbone_and_schedule_count_where_they_are_set() -> None:
-    bare = backbone_settings("digits-cnn", linear=False, feature_dim=256, feature_scale="fitted")
+    bare = backbone_settings("digits-cnn", linear=False, feature_dim=256, feature_scale=0.5)
     data, head = DataSettings(name="digits"), head_settings("gm")
     stairs = TrainingSettings(schedule=ScheduleSettings(name="exponential", period=0.05))
     values = RunSettings(data=data, head=head, backbone=bare, training=stairs).to_json()
     assert values["backbone"]["linear"] is False
-    assert values["backbone"]["feature_scale"] == "fitted"
+    assert values["backbone"]["feature_scale"] == 0.5
     assert values["training"]["schedule"]["period"] == 0.05
     default = RunSettings(data=data, head=head, backbone=backbone_settings("digits-cnn")).to_json()
     assert default["backbone"].keys().isdisjoint({"linear", "feature_scale"})

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -49,7 +47,8 @@ class Backbone(nn.Module):
         relu: ReLU after the linear map (L §4.1, the 100-D setting).
         dropout: probability of dropping each trunk feature, in training mode.
         linear: the linear map; without it z = s·trunk(x), as in networks whose classifier comes right after the pooling.
-        scale: s > 0, not learned; "fitted" is 1 until `fit_scale` has been called.
+        scale: s > 0, not learned. As gradients of W are s times as long, and what a step of W does to z is s times as much again, W
+            learns at s² of its learning rate.
         freeze: keep the trunk in evaluation mode and its parameters without gradients, also after `train()`. Gradients
             with respect to the images still flow.
 
@@ -63,8 +62,6 @@ class Backbone(nn.Module):
     {'stage1': (5, 64), 'trunk': (5, 256)}
     """
 
-    scale: Tensor | None
-
     def __init__(
         self,
         trunk: Trunk,
@@ -74,7 +71,7 @@ class Backbone(nn.Module):
         relu: bool = False,
         dropout: float = 0.0,
         linear: bool = True,
-        scale: float | Literal["fitted"] = 1.0,
+        scale: float = 1.0,
         freeze: bool = False,
     ) -> None:
         super().__init__()
@@ -90,9 +87,7 @@ class Backbone(nn.Module):
         self.trunk = trunk
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(trunk.out_features, feature_dim) if linear else nn.Identity()
-        # A factor of 1 leaves nothing in the state: models saved before there was one load as they are.
-        factor = 1.0 if scale == "fitted" else float(scale)
-        self.register_buffer("scale", None if scale == 1 else torch.tensor(factor))
+        self.scale = scale
         if freeze:
             trunk.requires_grad_(False)
             trunk.eval()
@@ -121,35 +116,8 @@ class Backbone(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
         """Return the features z of normalised images."""
         z: Tensor = self.linear(self.dropout(self.trunk(x)))
-        z = z if self.scale is None else self.scale * z
+        z = z if self.scale == 1 else self.scale * z
         return z.relu() if self.relu else z
-
-    @torch.no_grad()
-    def fit_scale(self, batches: Iterable[Float[Tensor, "n c h w"]], norm: float) -> None:
-        """Choose s so that features of these images have a mean norm of `norm`, as they are in training, before its first step.
-
-        Features of a new network have a norm that comes from its layers, and nothing to do with the scale on which a mixture lives,
-        whose means are near each other in nats. Where they are larger by much, the linear map learns as if its rate were higher by the
-        square of that, and training fails at rates that suit the rest of the network. A factor s < 1 mends both: features begin where
-        the means are, and W learns at s² of its rate.
-
-        Args:
-            batches: normalised images, in batches like those of the training, whose statistics batch normalisation takes.
-            norm: wanted, above 0.
-
-        Raises:
-            ValueError: made without a scale; a norm that is not above 0; features that are all 0.
-        """
-        if self.scale is None:
-            raise ValueError("this backbone was made without a scale to fit: make it with scale='fitted'")
-        if not norm > 0:
-            raise ValueError(f"the norm that features are to have must be above 0, got {norm}")
-        self.scale.fill_(1.0)
-        trial = copy.deepcopy(self).train()  # whose running statistics change
-        found = torch.cat([trial(x).float().norm(dim=1) for x in batches]).mean()
-        if not found > 0:
-            raise ValueError("the features of a new network are all 0: there is no scale that mends that")
-        self.scale.fill_(norm / found)
 
     def forward_with_hidden(
         self, x: Float[Tensor, "n c h w"], names: Sequence[str]

@@ -10,12 +10,12 @@ from drumlin.recipes.distance_figures import draw
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.feature_space import measure, show
 from drumlin.recipes.isomax import Row, published
-from drumlin.recipes.scales import CIFAR10, NARROW, NARROW_EPOCHS, Setting, candidates, setting
+from drumlin.recipes.scales import CIFAR10, FEATURE_SCALE, NARROW, NARROW_EPOCHS, Setting, candidates, setting
 from drumlin.recipes.variants import Published, Variant
 from drumlin.results.record import Scale
 from drumlin.settings.data import AugmentSettings
 from drumlin.settings.heads import HeadSettings, head_settings
-from drumlin.settings.run import RunSettings, ScheduleSettings
+from drumlin.settings.run import ScheduleSettings
 
 ABOUT = (
     "CIFAR-10 with seven losses: error, neighbours, clusters, distances (L and T Table 2, I Tables 3 and 5, T Fig. 2)"
@@ -49,11 +49,6 @@ HEADS: dict[str, HeadSettings] = {
 }
 """The rows on the fast network, of 100-D features; margin 0.3 is what the papers take for CIFAR-10."""
 
-_MIXTURES = {"gm", "lgm"}
-_MIXTURES_BATCH, _MIXTURES_RATES = 128, (0.05, 0.1, 0.2, 0.4)
-"""For these as for the other losses four settings are tried, but in smaller batches: in batches of 512 GM learns little on the narrow
-network at a rate of 0.03 or 0.25, less at 0.5, and at 1 all its features come to lie in one point (docs/findings.md)."""
-
 _REPEATED = {"softmax smoothed 0.2", "gm", "lgm"}
 """Rows with all seeds; the others have the first."""
 
@@ -86,9 +81,9 @@ def experiment(scale: Scale) -> Experiment:
 
 def _narrow_and_whole(chosen: Setting) -> Iterator[Variant]:
     """Yield a row a loss on the narrow network, which any two cores can train, then on the whole one."""
-    narrow = dataclasses.replace(chosen, epochs=NARROW_EPOCHS)
-    yield from _losses(narrow, f"narrow {chosen.backbone}", cifar_isomax.PUBLISHED, width=NARROW)
-    yield from _losses(chosen, chosen.backbone, cifar_isomax.PUBLISHED)
+    narrow, known = dataclasses.replace(chosen, epochs=NARROW_EPOCHS), cifar_isomax.PUBLISHED
+    yield from _losses(narrow, f"narrow {chosen.backbone}", known, feature_scale=FEATURE_SCALE, width=NARROW)
+    yield from _losses(chosen, chosen.backbone, known, feature_scale=FEATURE_SCALE)
 
 
 def _smoke(chosen: Setting) -> Iterator[Variant]:
@@ -100,15 +95,8 @@ def _losses(chosen: Setting, network: str, known: Mapping[str, Row], **backbone:
     for name, head in HEADS.items():
         error, also = published(known, name)
         seeds = chosen.seeds if name in _REPEATED else chosen.seeds[:1]
-        tried = _for_mixtures if name in _MIXTURES and chosen.data == "cifar10" else candidates
-        found = tried(chosen, head, feature_dim=100, **backbone)
+        found = candidates(chosen, head, feature_dim=100, **backbone)
         yield Variant(f"{name}, {network}", found, seeds, error, also)
-
-
-def _for_mixtures(chosen: Setting, head: HeadSettings, **backbone: object) -> dict[str, RunSettings]:
-    """Return trainings in small batches, at rates of their own."""
-    small = dataclasses.replace(chosen, batch_size=_MIXTURES_BATCH, rates=_MIXTURES_RATES)
-    return {f"batch={_MIXTURES_BATCH} {name}": given for name, given in candidates(small, head, **backbone).items()}
 
 
 def _table_2(chosen: Setting) -> Iterator[Variant]:

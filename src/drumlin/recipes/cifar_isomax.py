@@ -5,7 +5,7 @@ from __future__ import annotations
 from drumlin.recipes import isomax
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.isomax import HEADS, Effort, Row
-from drumlin.recipes.scales import CIFAR10, NARROW, NARROW_EPOCHS, setting
+from drumlin.recipes.scales import CIFAR10, FEATURE_SCALE, NARROW, NARROW_EPOCHS, setting
 from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings
 
@@ -22,7 +22,12 @@ _STEPS = 45_000 // 128
 """An epoch's: 5,000 of the 50,000 images are held out."""
 
 EFFORTS: dict[Scale, Effort] = {
-    "cpu": Effort(backbone_settings("fast-32", width=NARROW, feature_dim=100), NARROW_EPOCHS, _STEPS, 1000),
+    "cpu": Effort(
+        backbone_settings("fast-32", width=NARROW, feature_dim=100, feature_scale=FEATURE_SCALE),
+        NARROW_EPOCHS,
+        _STEPS,
+        1000,
+    ),
     "paper": Effort(backbone_settings("isomax-cifar", feature_dim=100), 100, _STEPS, None),
     "smoke": Effort(backbone_settings("digits-cnn", feature_dim=100), 1, _STEPS, 60),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +27,14 @@ class BackboneSettings:
     """Probability of dropping each trunk feature before the linear map, in [0, 1); uncertainty by draws needs > 0."""
     linear: bool = True
     """The linear map. Without it the features are the trunk's own, and feature_dim must be their number."""
-    feature_scale: float | Literal["fitted"] = 1.0
-    """A factor of the features that is not learned. fitted: before the first step it is chosen so that the mean norm of the features
-    is that of the head's class means, as mixtures may need it."""
+    feature_scale: float = 1.0
+    """A factor of the features, after the linear map, that is not learned. Below 1 features begin smaller, and the linear map learns
+    more slowly than the trunk."""
 
     def __post_init__(self) -> None:
         at_least_one(self, "feature_dim")
-        scale = self.feature_scale
-        if scale != "fitted" and not (isinstance(scale, int | float) and math.isfinite(scale) and scale > 0):
-            raise ValueError(f"feature_scale must be a finite number above 0, or fitted, not {scale!r}")
+        if not (math.isfinite(self.feature_scale) and self.feature_scale > 0):
+            raise ValueError(f"feature_scale must be a finite number above 0, not {self.feature_scale}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
 
