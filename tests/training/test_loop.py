@@ -1,7 +1,7 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,23 @@ def test_the_log_says_what_happened(finished: Path) -> None:
     with torch.no_grad():
         error = float((run.classifier(x).argmax(1) != y).float().mean())
     assert records[-1]["holdout_error"] == pytest.approx(error)
+
+
+def test_a_folder_is_trained_in_by_one_process_at_a_time(small: Small, finished: Path, tmp_path: Path) -> None:
+    settings, out, refused = small(), tmp_path / "run", []
+
+    class Second(Silent):
+        def epoch(self, record: Mapping[str, Any]) -> None:
+            with pytest.raises(ValueError, match=r"another process is training in .*run: wait for it, or give another"):
+                train(settings, out, resume=True)
+            refused.append(record["epoch"])
+
+    train(settings, out, reporter=Second())
+    assert refused == [1, 2]
+    assert equal(weights(out), weights(finished))
+    (out / "model.json").unlink()
+    train(settings, out, resume=True)  # the lock is gone with its owner, the file is not
+    assert (out / ".lock").exists()
 
 
 def test_the_holdout_is_apart_and_stratified(finished: Path) -> None:

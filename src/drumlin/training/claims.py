@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from drumlin import _io
 from drumlin.settings.run import RunSettings
@@ -35,8 +39,33 @@ def check_claim(out: Path, settings: RunSettings, fingerprint: str, *, resume: b
         raise ValueError(f"{out} holds a model of unknown settings (no config.json): give another --out")
 
 
-def claim(out: Path, settings: RunSettings, split: Split, processes: int) -> None:
-    """Make `out` this run's folder; one that is resumed is it already."""
+@contextmanager
+def claim(out: Path, settings: RunSettings, split: Split, processes: int) -> Iterator[None]:
+    """Make `out` this run's folder, if it is not that already, and keep others from training in it inside the block.
+
+    However this process ends, the system lets go of the lock; the file `.lock` stays.
+
+    Raises:
+        ValueError: the folder cannot be written; another process trains in it.
+    """
+    lock = FileLock(out / ".lock", blocking=False)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another process is training in {out}: wait for it, or give another --out") from None
+    except NotImplementedError:
+        pass  # a file system without locks: one process at a time is the user's matter
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    try:
+        _begin(out, settings, split, processes)
+        yield
+    finally:
+        lock.release()
+
+
+def _begin(out: Path, settings: RunSettings, split: Split, processes: int) -> None:
     if (out / "config.json").exists():
         return
     try:
@@ -45,7 +74,11 @@ def claim(out: Path, settings: RunSettings, split: Split, processes: int) -> Non
         _io.write_json(out / "environment.json", environment() | {"seed": settings.seed, "processes": processes})
         write_config(out, settings)
     except OSError as error:
-        raise ValueError(f"--out {out} cannot be written: {error.strerror or error}") from None
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> ValueError:
+    return ValueError(f"--out {out} cannot be written: {error.strerror or error}")
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def train(
 
     Raises:
         ValueError: a setting that does not fit; data that is not there; `out` holds a run already (without `resume`) or one of
-            other settings (with it).
+            other settings (with it), or another process trains in it.
         TrainingError: the loss or the model turned NaN or infinite.
     """
     out = Path(out)
@@ -83,10 +83,10 @@ def train(
         shown = reporter or Silent()
         loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, shown, probe)
         group.wait()
-        if group.first:
-            claim(out, settings, Split(keep, hold, images.fingerprint), group.world)
-        loop.run()
-        group.wait()
+        split = Split(keep, hold, images.fingerprint)
+        with claim(out, settings, split, group.world) if group.first else nullcontext():
+            loop.run()
+            group.wait()
         return classifier.eval()
 
 
