@@ -2,6 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from drumlin.backbones import Backbone
 from drumlin.data import Images
 from drumlin.features import FeatureSet, evaluation_mode, extract, feature_set
 from drumlin.model import Classifier, InputSpec
@@ -75,6 +76,20 @@ def test_draws_differ_by_dropout_alone(images):
 def test_draws_need_dropout(classifier, images):
     with pytest.raises(ValueError, match=r"needs a network with dropout, this one has none \(set backbone\.dropout\)"):
         feature_set(classifier, images.float(), draws=2)
+
+
+@pytest.mark.parametrize("difference", [{"scale": 0.25}, {"relu": True}])
+def test_hand_made_models_that_differ_in_no_weight_share_no_cached_features(images, tmp_path, difference):
+    def made(**options):
+        plain = create()
+        backbone = Backbone(plain.backbone.trunk, in_channels=1, feature_dim=4, **options)
+        backbone.linear = plain.backbone.linear
+        return Classifier(backbone, plain.head, list("abc"), plain.inputs).eval()
+
+    extract(made(), images, cache=tmp_path)
+    found = extract(made(**difference), images, cache=tmp_path)
+    torch.testing.assert_close(found.z, extract(made(**difference), images).z)
+    assert not torch.equal(found.z, extract(made(), images).z)
 
 
 def test_subset(images):

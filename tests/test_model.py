@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -28,6 +29,16 @@ def classifier():
 @pytest.fixture
 def images():
     return torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_scale_of_the_features_comes_back_with_the_model(tmp_path, images):
+    plain = create()
+    backbone = dataclasses.replace(plain.settings[0], feature_scale=0.25)
+    torch.manual_seed(0)
+    scaled = Classifier.create(backbone, plain.settings[1], ["a", "b", "c"], plain.inputs).eval()
+    torch.testing.assert_close(scaled.features(images), 0.25 * plain.eval().features(images))
+    scaled.save(tmp_path)
+    assert torch.equal(Classifier.load(tmp_path).features(images), scaled.features(images))
 
 
 def test_logits_without_labels_loss_with_them(classifier, images):

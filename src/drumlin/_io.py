@@ -9,11 +9,15 @@ import difflib
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+if sys.platform != "win32":
+    import fcntl
 
 
 @contextmanager
@@ -51,6 +55,29 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def locked(file: IO[bytes], *, exclusive: bool, wait: bool = True) -> Iterator[None]:
+    """Hold an advisory lock on an open file inside the block; however a process ends, the system lets go of its locks.
+
+    Args:
+        file: to lock; not on Windows, where one process at a time is the user's matter.
+        exclusive: alone, or together with others that ask for a shared lock.
+        wait: for those who hold it.
+
+    Raises:
+        BlockingIOError: another holds it, and `wait` is off.
+        OSError: the file system has no locks.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

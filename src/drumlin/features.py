@@ -191,8 +191,9 @@ def _key(classifier: Classifier, images: Images | ImageFiles, hidden: Sequence[s
     normalisation = hash_tensors(classifier.mean, classifier.std)
     request = _io.hash_json([_CACHE_VERSION, classifier.precision, list(hidden), draws])
     data = [images.name, images.split, images.fingerprint]
-    # What no tensor holds, such as a ReLU or the floor under variances, is in the settings.
-    return _io.hash_json([weights, normalisation, repr(classifier.settings), data, request])[:32]
+    # What no tensor holds, such as a ReLU or the floor under variances, is in the settings, else in what the modules show.
+    about = repr(classifier if classifier.settings is None else classifier.settings)
+    return _io.hash_json([weights, normalisation, about, data, request])[:32]
 
 
 def _to_cpu(features: FeatureSet) -> FeatureSet:

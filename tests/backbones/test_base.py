@@ -135,11 +135,25 @@ def test_initialisation_has_the_variance_of_he(slope, variance):
     assert layer.bias.abs().max() == 0
 
 
-def test_a_scale_is_a_factor_of_the_features_not_learned_and_not_saved(digits):
-    torch.manual_seed(0)
-    settings = backbone_settings("digits-cnn", feature_dim=3, feature_scale=0.25)
-    scaled, x = create_backbone(settings, channels=1, size=8), torch.rand(4, 1, 8, 8)
-    torch.testing.assert_close(scaled(x), 0.25 * digits(x))
-    assert scaled.state_dict().keys() == digits.state_dict().keys()
-    z, hidden = scaled.forward_with_hidden(x, ["trunk"])
-    torch.testing.assert_close(z, 0.25 * digits.linear(hidden["trunk"]))
+@pytest.mark.parametrize("linear", [True, False])
+def test_a_scale_is_a_factor_of_the_features_not_learned_and_not_in_the_state(linear):
+    def made(**fields):
+        torch.manual_seed(0)
+        settings = backbone_settings("digits-cnn", feature_dim=256, linear=linear, relu=True, **fields)
+        return create_backbone(settings, channels=1, size=8)
+
+    plain, scaled, x = made(), made(feature_scale=0.3), torch.rand(4, 1, 8, 8)
+    torch.testing.assert_close(scaled(x), 0.3 * plain(x))
+    torch.testing.assert_close(scaled.forward_with_hidden(x, ["trunk"])[1], plain.forward_with_hidden(x, ["trunk"])[1])
+    assert scaled.state_dict().keys() == plain.state_dict().keys()
+    assert "scale=0.3" in repr(scaled)
+
+
+def test_a_scale_does_not_round_features_in_bfloat16_once_more():
+    def made(scale):
+        torch.manual_seed(0)
+        return create_backbone(backbone_settings("digits-cnn", feature_dim=64, feature_scale=scale), channels=1, size=8)
+
+    x = torch.rand(8, 1, 8, 8)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(made(1 / 9)(x), made(1.0)(x).float() / 9, rtol=1e-6, atol=0)

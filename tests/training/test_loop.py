@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from drumlin import _io
 from drumlin._tensors import read_tensors, write_tensors
 from drumlin.data import train_batches
 from drumlin.model import Classifier
@@ -18,9 +20,11 @@ from drumlin.settings.data import AugmentSettings
 from drumlin.settings.heads import HeadSettings
 from drumlin.settings.run import RunSettings
 from drumlin.training import Run, TrainingError, read_config, train
+from drumlin.training.claims import claim
 from drumlin.training.creation import balanced_weights
 from drumlin.training.distributed import Processes
 from drumlin.training.progress import Silent
+from drumlin.training.runs import Split
 
 Small = Callable[..., RunSettings]
 
@@ -110,8 +114,32 @@ def test_a_folder_is_trained_in_by_one_process_at_a_time(small: Small, finished:
     assert refused == [1, 2]
     assert equal(weights(out), weights(finished))
     (out / "model.json").unlink()
-    train(settings, out, resume=True)  # the lock is gone with its owner, the file is not
-    assert (out / ".lock").exists()
+    train(settings, out, resume=True)  # the lock went with its owner
+    assert (out / ".lock").read_bytes() == b""
+
+
+def test_what_came_into_a_folder_while_a_training_was_prepared(small: Small, tmp_path: Path) -> None:
+    split = Split(torch.arange(3), torch.arange(0), "same")
+    with claim(tmp_path, small(), split, resume=False, processes=1):
+        pass
+    with (
+        pytest.raises(
+            ValueError, match="begun with other settings, so it cannot be resumed with these: seed was 0, now 1"
+        ),
+        claim(tmp_path, small(seed=1), split, resume=True, processes=1),
+    ):
+        pytest.fail("it trains in the folder of another run")
+
+
+def test_a_file_system_without_locks_is_trained_on_all_the_same(
+    small: Small, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_io.fcntl, "flock", refuse)
+    train(small(), tmp_path / "run")
+    assert equal(weights(tmp_path / "run"), weights(finished))
 
 
 def test_the_holdout_is_apart_and_stratified(finished: Path) -> None:

@@ -47,8 +47,8 @@ class Backbone(nn.Module):
         relu: ReLU after the linear map (L §4.1, the 100-D setting).
         dropout: probability of dropping each trunk feature, in training mode.
         linear: the linear map; without it z = s·trunk(x), as in networks whose classifier comes right after the pooling.
-        scale: s > 0, not learned. As gradients of W are s times as long, and what a step of W does to z is s times as much again, W
-            learns at s² of its learning rate.
+        scale: s > 0, not learned. With SGD s·W is a map that begins s times as small and learns at s² of the rate, as its gradients
+            are s times as long, and so is what a step of it does to z. Gradients of the trunk begin s times as long, too.
         freeze: keep the trunk in evaluation mode and its parameters without gradients, also after `train()`. Gradients
             with respect to the images still flow.
 
@@ -102,6 +102,10 @@ class Backbone(nn.Module):
         seen = [self.dropout, *([] if self.freeze else self.trunk.modules())]
         return any(isinstance(module, _DropoutNd) and module.p > 0 for module in seen)
 
+    def extra_repr(self) -> str:
+        """Return what no layer shows, for `repr`."""
+        return f"relu={self.relu}, scale={self.scale}"
+
     def hidden_names(self) -> tuple[str, ...]:
         """Return the names that `forward_with_hidden` takes, in the network's order; "trunk" is its output."""
         return (*self.trunk.hidden_modules(), "trunk")
@@ -116,7 +120,8 @@ class Backbone(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
         """Return the features z of normalised images."""
         z: Tensor = self.linear(self.dropout(self.trunk(x)))
-        z = z if self.scale == 1 else self.scale * z
+        if self.scale != 1:  # not in bfloat16, whose features would be rounded once more
+            z = self.scale * z.to(torch.promote_types(z.dtype, torch.float32))
         return z.relu() if self.relu else z
 
     def forward_with_hidden(

@@ -5,17 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from drumlin import _io
 from drumlin.results.record import SCHEMA, Record, check_fields
-
-if sys.platform != "win32":
-    import fcntl
 
 
 def append(path: str | os.PathLike[str], records: Iterable[Record]) -> None:
@@ -33,7 +29,7 @@ def append(path: str | os.PathLike[str], records: Iterable[Record]) -> None:
         return
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b", buffering=0) as file, _locked(file, exclusive=True):
+    with open(path, "a+b", buffering=0) as file, _io.locked(file, exclusive=True):
         end = _mend(file, path)
         try:
             rest = memoryview(content)
@@ -54,7 +50,7 @@ def read(path: str | os.PathLike[str]) -> list[Record]:
         ValueError: a line that is no record of this schema; the message has the file and the line's number.
         FileNotFoundError: there is no such file.
     """
-    with open(path, "rb") as file, _locked(file, exclusive=False):
+    with open(path, "rb") as file, _io.locked(file, exclusive=False):
         lines = file.read().split(b"\n")
     if lines[-1] and not _is_json(lines[-1]):
         warnings.warn(f"{path}: skipped a torn last line of {len(lines[-1])} bytes, left by a crash", stacklevel=2)
@@ -101,15 +97,3 @@ def _mend(file: IO[bytes], path: Path) -> int:
     warnings.warn(f"{path}: removed a torn last line of {len(tail)} bytes, left by a crash", stacklevel=3)
     file.truncate(end - len(tail))
     return end - len(tail)
-
-
-@contextmanager
-def _locked(file: IO[bytes], *, exclusive: bool) -> Iterator[None]:
-    if sys.platform == "win32":  # no advisory locks there: one process at a time is the user's matter
-        yield
-        return
-    fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)

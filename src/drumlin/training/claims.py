@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from drumlin import _io
 from drumlin.settings.run import RunSettings
@@ -40,29 +38,27 @@ def check_claim(out: Path, settings: RunSettings, fingerprint: str, *, resume: b
 
 
 @contextmanager
-def claim(out: Path, settings: RunSettings, split: Split, processes: int) -> Iterator[None]:
+def claim(out: Path, settings: RunSettings, split: Split, *, resume: bool, processes: int) -> Iterator[None]:
     """Make `out` this run's folder, if it is not that already, and keep others from training in it inside the block.
 
-    However this process ends, the system lets go of the lock; the file `.lock` stays.
-
     Raises:
-        ValueError: the folder cannot be written; another process trains in it.
+        ValueError: as of `check_claim`, for what came meanwhile; the folder cannot be written; another process trains in it.
     """
-    lock = FileLock(out / ".lock", blocking=False)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"another process is training in {out}: wait for it, or give another --out") from None
-    except NotImplementedError:
-        pass  # a file system without locks: one process at a time is the user's matter
-    except OSError as error:
-        raise _unwritable(out, error) from None
-    try:
+    with ExitStack() as held:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(open(out / ".lock", "ab"))
+        except OSError as error:
+            raise _unwritable(out, error) from None
+        try:
+            held.enter_context(_io.locked(lock, exclusive=True, wait=False))
+        except BlockingIOError:
+            raise ValueError(f"another process is training in {out}: wait for it, or give another --out") from None
+        except OSError:
+            pass  # a file system without locks: one process at a time is the user's matter
+        check_claim(out, settings, split.fingerprint, resume=resume, processes=processes)
         _begin(out, settings, split, processes)
         yield
-    finally:
-        lock.release()
 
 
 def _begin(out: Path, settings: RunSettings, split: Split, processes: int) -> None:
@@ -88,5 +84,6 @@ def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> 
         if isinstance(a, dict) and isinstance(b, dict):
             parts.append(_differences(a, b, f"{prefix}{key}."))
         elif a != b:
-            parts.append(f"{prefix}{key} was {a!r}, now {b!r}")
+            was, now = (repr(d[key]) if key in d else "left at its default" for d in (old, new))
+            parts.append(f"{prefix}{key} was {was}, now {now}")
     return "; ".join(part for part in parts if part)

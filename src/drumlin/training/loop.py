@@ -84,7 +84,7 @@ def train(
         loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, shown, probe)
         group.wait()
         split = Split(keep, hold, images.fingerprint)
-        with claim(out, settings, split, group.world) if group.first else nullcontext():
+        with claim(out, settings, split, resume=resume, processes=group.world) if group.first else nullcontext():
             loop.run()
             group.wait()
         return classifier.eval()

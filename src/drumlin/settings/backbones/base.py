@@ -28,8 +28,8 @@ class BackboneSettings:
     linear: bool = True
     """The linear map. Without it the features are the trunk's own, and feature_dim must be their number."""
     feature_scale: float = 1.0
-    """A factor of the features, after the linear map, that is not learned. Below 1 features begin smaller, and the linear map learns
-    more slowly than the trunk."""
+    """A factor of the features, after the linear map, that is not learned. Below 1 features begin smaller, and with SGD the linear map
+    learns more slowly than the trunk."""
 
     def __post_init__(self) -> None:
         at_least_one(self, "feature_dim")
