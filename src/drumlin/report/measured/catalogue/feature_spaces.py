@@ -6,7 +6,7 @@ from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
 from drumlin.report.measured.choices import Choice, across, in_protocols, of_group, of_rows
 
 _CIFAR = "cifar10-heads"
-_NARROW = "`fast-32` at a quarter of its width, eight epochs"
+_NARROW = "`fast-32` at a quarter of its width, features times 1/9, eight epochs"
 
 
 def _narrow(choice: Choice) -> Choice:
