@@ -95,7 +95,15 @@ def test_ctrl_c_leaves_a_training_that_can_go_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = f"train --data digits:0,1 --epochs 2000 --out {run}".split()
     command = [sys.executable, "-m", "drumlin.cli", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        # A shell's background job, as these tests may be, ignores Ctrl-C and hands that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         deadline = time.monotonic() + 120
         while not (run / "training.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
