@@ -2,11 +2,15 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from elsewhere import lacking, register
+
+register()
 
 
 def _settings(head: str = "gm", data: str = "digits:0,1", seed: int = 0, holdout: float = 0.1, **parts: Any) -> Any:
@@ -60,3 +64,12 @@ def copied(digits_runs: Callable[[str], Path], tmp_path: Path) -> Callable[[str]
         return Path(shutil.copytree(digits_runs(head), tmp_path / f"run-{head}"))
 
     return copy
+
+
+@pytest.fixture(params=["as CUDA", "as MPS"])
+def elsewhere(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A second device to compute on (`tests/elsewhere.py`), one that has float64 and one that has not."""
+    import torch
+
+    with lacking(*[torch.float64] * (request.param == "as MPS")) as there:
+        yield there

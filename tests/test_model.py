@@ -7,7 +7,15 @@ from torch import nn
 
 from drumlin._io import sealed
 from drumlin.heads import HeadOutput
-from drumlin.model import Classifier, InputSpec, precision_context, read_description, resolve_precision
+from drumlin.model import (
+    Classifier,
+    InputSpec,
+    precision_context,
+    read_description,
+    resolve_device,
+    resolve_precision,
+    widest_float,
+)
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import head_settings
 
@@ -297,3 +305,36 @@ def test_a_description_of_another_head_does_not_fit(classifier, tmp_path):
     path.write_text(json.dumps(sealed(description)))
     with pytest.raises(ValueError, match=r"model\.safetensors does not fit the model"):
         Classifier.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["nosuch", "cuda:99", "meta-data"])
+def test_devices_that_are_not_there(name):
+    with pytest.raises(ValueError, match=rf"device '{name}' cannot be used: "):
+        resolve_device(name)
+
+
+def test_auto_is_the_accelerator_of_this_process(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert resolve_device("auto") == torch.device("cuda", 1)
+
+
+def test_the_device_of_a_classifier(classifier, images, elsewhere):
+    assert classifier.device == torch.device("cpu")
+    expected = classifier(images)
+    moved = classifier.to(elsewhere)
+    assert moved.device == elsewhere
+    torch.testing.assert_close(moved(images.to(elsewhere)).cpu(), expected)
+
+
+def test_the_widest_float_of_a_device(elsewhere):
+    assert widest_float(torch.device("cpu")) == torch.float64
+    try:
+        torch.zeros(1, dtype=torch.float64, device=elsewhere)
+    except TypeError:
+        assert widest_float(elsewhere) == torch.float32
+    else:
+        assert widest_float(elsewhere) == torch.float64

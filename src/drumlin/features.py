@@ -51,6 +51,16 @@ class FeatureSet:
         """The most probable class (N,)."""
         return self.logits.argmax(1)
 
+    def to(self, device: torch.device | str) -> FeatureSet:
+        """Return the samples with every tensor on `device`."""
+        return FeatureSet(
+            self.z.to(device),
+            self.logits.to(device),
+            None if self.y is None else self.y.to(device),
+            {name: values.to(device) for name, values in self.hidden.items()},
+            None if self.draws is None else self.draws.to(device),
+        )
+
     def subset(self, indices: Int[Tensor, " m"]) -> FeatureSet:
         """Return the samples `indices`, in that order."""
         return FeatureSet(
@@ -174,11 +184,11 @@ def extract(
     file = None if cache is None else cache / f"{_key(classifier, images, hidden, draws)}.safetensors"
     if file is not None and (cached := _read(file)) is not None:
         return cached
-    device = next(classifier.parameters()).device
+    device = classifier.device
     parts = []
     with evaluation_mode(classifier):
         for x, y in images.batches(batch_size):
-            parts.append(_to_cpu(feature_set(classifier, x.to(device), y, hidden=hidden, draws=draws)))
+            parts.append(feature_set(classifier, x.to(device), y, hidden=hidden, draws=draws).to("cpu"))
     features = concatenate(parts)
     if file is not None:
         _write(file, features)
@@ -194,12 +204,6 @@ def _key(classifier: Classifier, images: Images | ImageFiles, hidden: Sequence[s
     # What no tensor holds, such as a ReLU or the floor under variances, is in the settings, else in what the modules show.
     about = repr(classifier if classifier.settings is None else classifier.settings)
     return _io.hash_json([weights, normalisation, about, data, request])[:32]
-
-
-def _to_cpu(features: FeatureSet) -> FeatureSet:
-    draws = None if features.draws is None else features.draws.cpu()
-    hidden = {name: values.cpu() for name, values in features.hidden.items()}
-    return FeatureSet(features.z.cpu(), features.logits.cpu(), features.y, hidden, draws)
 
 
 def concatenate(parts: Sequence[FeatureSet]) -> FeatureSet:

@@ -18,7 +18,7 @@ from drumlin.detectors import Detector, load_detector
 from drumlin.detectors.artifact import artifact_files, read_artifact, write_artifact
 from drumlin.features import FeatureRequest, FeatureSet, evaluation_mode, feature_set
 from drumlin.metrics.conformal import p_values
-from drumlin.model import Classifier, read_description
+from drumlin.model import Classifier, read_description, resolve_device
 
 _REMEDY = "calibrate again: drumlin calibrate RUN --false-alarm 0.01"
 
@@ -202,7 +202,7 @@ class Predictor:
             raise ValueError(
                 f"images must lie in [0, 1], got values from {float(images.min())} to {float(images.max())}"
             )
-        device = next(self.classifier.parameters()).device
+        device = self.classifier.device
         with evaluation_mode(self.classifier):
             parts = [self._predict(batch.to(device)) for batch in torch.split(images, batch_size)]
         label, probability = (torch.cat(column) for column in zip(*((p[0], p[1]) for p in parts), strict=True))
@@ -267,18 +267,20 @@ def calibrate(
     return Conformal(detector.score(holdout_features), false_alarm)
 
 
-def load(run: Path | str, *, into: Classifier | None = None) -> Predictor:
+def load(run: Path | str, *, into: Classifier | None = None, device: str = "cpu") -> Predictor:
     """Return the predictor in the folder `run`: the model, and detector and calibration if it was calibrated.
 
     Args:
         run: what `drumlin train --out` wrote.
         into: for wrapped or hand-made models: an equal classifier, see `Classifier.load`.
+        device: for the model to compute on: auto, cpu, cuda, cuda:1, mps, ...
 
     Raises:
-        ValueError: no model there; a file is missing, damaged or of another version; or a calibration of another model or detector.
+        ValueError: no model there; no such device; a file is missing, damaged or of another version; or a calibration of another
+            model or detector.
     """
     run = Path(run)
-    classifier = Classifier.load(run, into=into)
+    classifier = Classifier.load(run, into=into).to(resolve_device(device))
     files = [*artifact_files(run, "detector"), *artifact_files(run, "calibration")]
     if not any(file.exists() for file in files):
         return Predictor(classifier)

@@ -355,3 +355,18 @@ def test_every_public_attack_is_in_the_registry():
         GradientAttack,
         Transfer,
     } == set(ATTACKS.values())
+
+
+def test_another_device(attack, network, images, elsewhere):
+    x, y = images
+    expected = run(attack, network(), x, y)
+    there = network().to(elsewhere)
+    if isinstance(attack, Transfer):
+        attack = dataclasses.replace(attack, substitute=network().to(elsewhere))
+    for given, labels in ((x, y), (x.to(elsewhere), y.to(elsewhere))):
+        score = {"score": energy} if attack.needs_score else {}
+        found = attack(there, given, labels, generator=torch.Generator().manual_seed(0), **score)
+        for field in dataclasses.fields(found):
+            value = getattr(found, field.name)
+            assert value.device == given.device
+            torch.testing.assert_close(value.cpu(), getattr(expected, field.name), rtol=1e-4, atol=1e-4)

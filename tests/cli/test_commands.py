@@ -1,15 +1,18 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from drumlin._tensors import read_tensors
 from drumlin.detectors import detectors_for
+from drumlin.model import Classifier
 from drumlin.results import read, select
 from drumlin.training import Run, train
 
@@ -378,3 +381,44 @@ def test_a_run_can_refuse_by_hidden_layers(drumlin: Drumlin, refused: Refused, c
     line = next(line for line in outcome.out.splitlines() if "right-or-refused" in line and "fgsm" in line)
     assert f"{100 * safe.value:.2f}" in line
     assert "for this head" in refused("calibrate", run, "--detector", "lid")
+
+
+def test_every_command_computes_where_it_is_told_to(
+    drumlin: Drumlin, copied: Copy, elsewhere: torch.device, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: set[torch.device] = set()
+    features = Classifier.features
+
+    def watched(self: Classifier, x: torch.Tensor) -> torch.Tensor:
+        z = features(self, x)
+        seen.add(z.device)
+        return z
+
+    here, photo = copied("gm"), tmp_path / "photo.png"
+    there = Path(shutil.copytree(here, tmp_path / "there"))
+    Image.new("L", (8, 8), 128).save(photo)
+    commands: list[tuple[str, ...]] = [
+        ("evaluate", "--neighbours", "--clusters", "--crops", "10", "--margin", "2"),
+        ("calibrate", "--false-alarm", "0.05"),
+        ("detect", "--ood", "noise", "--attack", "fgsm"),
+        ("attack", "--attack", "pgd", "--limit", "20", "--against", "k-density"),
+        ("predict", str(photo)),
+    ]
+    for command, *words in commands:
+        assert drumlin(command, here, *words, "--device", "cpu").code == 0
+        with monkeypatch.context() as patch:
+            patch.setattr(Classifier, "features", watched)
+            seen.clear()
+            outcome = drumlin(command, there, *words, "--device", "elsewhere")
+        assert outcome.code == 0, outcome.err
+        assert seen == {elsewhere}, command
+    found, expected = ({r.key: r.value for r in read(run / "results.jsonl")} for run in (there, here))
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        assert found[key] == (None if value is None else pytest.approx(value, rel=1e-3, abs=1e-3)), key
+
+
+@pytest.mark.parametrize("command", ["evaluate", "calibrate", "detect", "attack", "predict"])
+def test_a_device_that_is_not_there(refused: Refused, calibrated: Path, command: str) -> None:
+    more = {"detect": ["--ood", "noise"], "predict": [calibrated]}.get(command, [])
+    assert refused(command, calibrated, *more, "--device", "nosuch").startswith("device 'nosuch' cannot be used: ")

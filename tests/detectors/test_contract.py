@@ -1,5 +1,6 @@
 """What every public detector must do. A new one joins by being in DETECTORS."""
 
+import copy
 import inspect
 from dataclasses import replace
 
@@ -289,3 +290,28 @@ def test_every_public_class_is_in_the_registry():
 
     public = {value for key in room.__all__ if isinstance(value := getattr(room, key), type)}
     assert public - {Detector} == set(DETECTORS.values())
+
+
+def test_another_device(name, fitted, head, fit, sample, elsewhere):
+    test = sample(head, n=12, seed=1)
+    expected = fitted.score(test)
+    found = fitted.score(test.to(elsewhere))  # the head and what was fitted are still on the CPU
+    assert found.device == elsewhere
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-5, atol=1e-5)
+    moved = copy.deepcopy(head).to(elsewhere)
+    there = fit(create_detector(name, **SMALL.get(name, {})), moved, head, lambda f: f.to(elsewhere))
+    torch.testing.assert_close(there.score(test.to(elsewhere)).cpu(), expected, rtol=1e-4, atol=1e-4)
+    back = there.score(test)
+    assert back.device == torch.device("cpu")
+    torch.testing.assert_close(back, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_on_another_device(fitted, head, sample, describe, elsewhere):
+    if not fitted.differentiable:
+        pytest.skip(f"{fitted.name} has no gradient")
+    z = sample(head, n=6, seed=1).z
+    here, there = z.clone().requires_grad_(), z.to(elsewhere).requires_grad_()
+    fitted.score(describe(head, here)).sum().backward()
+    fitted.score(describe(copy.deepcopy(head).to(elsewhere), there)).sum().backward()
+    assert there.grad.device == elsewhere
+    torch.testing.assert_close(there.grad.cpu(), here.grad, rtol=1e-3, atol=1e-4)

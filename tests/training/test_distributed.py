@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from drumlin.training.distributed import Processes, first_process, processes, resolve_device
+from drumlin.training.distributed import Processes, first_process, processes
 
 WORDS = [
     "train",
@@ -74,18 +74,3 @@ def test_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first_process()
     monkeypatch.setenv("RANK", "1")
     assert not first_process()
-
-
-@pytest.mark.parametrize("name", ["nosuch", "cuda:99", "meta-data"])
-def test_devices_that_are_not_there(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"device '{name}' cannot be used: "):
-        resolve_device(name)
-
-
-def test_auto_is_the_accelerator_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert resolve_device("auto") == torch.device("cpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert resolve_device("auto") == torch.device("cuda", 1)

@@ -107,7 +107,7 @@ def _scores(
     request: FeatureRequest,
     batch_size: int,
 ) -> Tensor:
-    device = next(classifier.parameters()).device
+    device = classifier.device
     parts = []
     with evaluation_mode(classifier):
         for place, images in enumerate(torch.split(x, batch_size)):

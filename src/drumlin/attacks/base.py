@@ -114,7 +114,7 @@ class Attack(ABC):
         """
         _check(classifier, x, y, target)
         self._check_abilities(target, score)
-        device = next(classifier.parameters()).device
+        device = classifier.device
         batches = zip(*(_split(tensor, self.batch_size, len(x)) for tensor in (x, y, target)), strict=True)
         parts = []
         with evaluation_mode(classifier), _seeded_dropout(generator, request):

@@ -14,6 +14,7 @@ from drumlin.attacks._iterated import check_walk, random_start, step_size
 from drumlin.attacks._streams import Streams
 from drumlin.attacks.base import Attack, Perturbation
 from drumlin.attacks.objective import Loss, Objective, check_loss, image_gradient
+from drumlin.model import widest_float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,11 +167,11 @@ class _Best:
     def __init__(self, x: Float[Tensor, "n c h w"]) -> None:
         self.x = x
         self.reached = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-        self._score = torch.full((len(x),), torch.inf, dtype=torch.float64, device=x.device)
+        self._score = torch.full((len(x),), torch.inf, dtype=widest_float(x.device), device=x.device)
 
     def offer(self, x: Float[Tensor, "n c h w"], reached: Bool[Tensor, " n"], score: Float[Tensor, " n"]) -> None:
         """Keep what is better."""
-        score = score.double()
+        score = score.to(self._score.dtype)
         better = (reached & ~self.reached) | ((reached == self.reached) & (score < self._score))
         self.x = torch.where(better[:, None, None, None], x, self.x)
         self._score = torch.where(better, score, self._score)

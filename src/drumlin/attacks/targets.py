@@ -78,6 +78,6 @@ def least_probable(
 
 
 def _logits(classifier: Classifier, x: Tensor, batch_size: int) -> Tensor:
-    device = next(classifier.parameters()).device
+    device = classifier.device
     with evaluation_mode(classifier):
         return torch.cat([cast(Tensor, classifier(batch.to(device))) for batch in torch.split(x, batch_size)])

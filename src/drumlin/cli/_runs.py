@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class RunFlags:
-    """A run, and where its data lies."""
+    """A run, and where its data lies and its model computes."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Folder that `drumlin train --out` wrote."""
@@ -30,13 +30,15 @@ class RunFlags:
     """Folder of the data sets; by default DRUMLIN_DATA, else the user's cache folder."""
     download: bool = False
     """Download a data set that is not there."""
+    device: str = "auto"
+    """Where the model computes: auto, cpu, cuda, cuda:1, mps, ..."""
 
     def subject(self) -> Subject:
         """Return the run as a subject of measurements."""
         from drumlin.tasks import Subject
         from drumlin.training import Run
 
-        return Subject(Run(self.run, root=self.data_root, download=self.download))
+        return Subject(Run(self.run, root=self.data_root, download=self.download, device=self.device))
 
 
 def report(subject: Subject, result: TaskResult, name: str) -> None:
@@ -49,7 +51,7 @@ def calibrated(subject: Subject) -> Predictor | None:
     """Return the run's predictor if it is calibrated."""
     from drumlin.refusal import load
 
-    predictor = load(subject.run.folder)
+    predictor = load(subject.run.folder, device=subject.run.device)
     return None if predictor.conformal is None else predictor
 
 

@@ -39,6 +39,8 @@ class Predict:
     """JSON: a list with an object for each image."""
     csv: bool = False
     """CSV with a header."""
+    device: str = "auto"
+    """Where the model computes: auto, cpu, cuda, cuda:1, mps, ..."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -53,7 +55,7 @@ def run(words: Sequence[str]) -> int:
     if not flags.images:
         raise ValueError("no images: name files or folders after the run")
     Run(flags.run).require_finished()
-    predictor = load(flags.run)
+    predictor = load(flags.run, device=flags.device)
     predictor.require_calibrated()
     paths = find_images(flags.images)
     rows = [row for start in range(0, len(paths), _BATCH) for row in _predict(predictor, paths[start : start + _BATCH])]

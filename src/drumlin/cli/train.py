@@ -125,7 +125,7 @@ def _measure(flags: Any) -> None:
     from drumlin.tasks.feature_map import TRAINING, feature_map, known_sets
     from drumlin.training import Run
 
-    subject = Subject(Run(flags.out, root=flags.data_root, download=flags.download))
+    subject = Subject(Run(flags.out, root=flags.data_root, download=flags.download, device=flags.training.device))
     try:
         results = evaluation(subject)
     except ValueError as error:

@@ -14,6 +14,7 @@ from torch import Tensor
 from drumlin.detectors.artifact import write_artifact
 from drumlin.features import FeatureRequest, FeatureSet
 from drumlin.heads import Head
+from drumlin.model import widest_float
 
 _D = TypeVar("_D", bound="Detector")  # not Self, which beartype does not take on a method
 
@@ -59,7 +60,7 @@ class Detector(ABC):
         anomalies: FeatureSet | None = None,
         normals: FeatureSet | None = None,
     ) -> _D:
-        """Fit to training features; nothing that `features` holds keeps its graph.
+        """Fit to training features, on their device or, where that has no float64, on the CPU; nothing they hold keeps its graph.
 
         Args:
             features: of training samples, at least one; with labels where the detector needs them.
@@ -97,6 +98,9 @@ class Detector(ABC):
                         f"{what} have (width, classes) {shape}, the training features {(in_features, num_classes)}: of another model?"
                     )
         self._attach(head, in_features, num_classes)
+        if widest_float(features.z.device) != torch.float64:  # in which sums over many samples are formed
+            features = features.to("cpu")
+            anomalies, normals = (None if given is None else given.to("cpu") for given in (anomalies, normals))
         with torch.no_grad(), torch.autocast(features.z.device.type, enabled=False):
             self._fit(features, anomalies, normals)
         self.in_features_, self.num_classes_ = in_features, num_classes

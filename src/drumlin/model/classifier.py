@@ -185,6 +185,11 @@ class Classifier(nn.Module):
         """
         return self.head(self.features(x), y)  # type: ignore[no-any-return]
 
+    @property
+    def device(self) -> torch.device:
+        """The device that the model is on, and that images must be on; `to` moves it."""
+        return self.mean.device
+
     def hidden_names(self) -> tuple[str, ...]:
         """Return the names of the layers that hidden features can be taken from."""
         return cast(FeatureExtractor, self.backbone).hidden_names()

@@ -216,7 +216,8 @@ def perform(
     except TrainingError:
         records = [diverged(step, experiment, settings)]
     else:
-        subject = Subject(Run(folder, root=root, download=download), recipe=experiment.name, scale=experiment.scale)
+        run = Run(folder, root=root, download=download, device=settings.training.device)
+        subject = Subject(run, recipe=experiment.name, scale=experiment.scale)
         records = [tuning_record(step, subject)] if step.tuning else measured(step, experiment, subject)
         protocol = f"{variant.name}; {step.candidate}"
         records += [dataclasses.replace(record, protocol=protocol) for record in training_time(subject).records]

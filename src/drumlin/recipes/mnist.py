@@ -59,8 +59,10 @@ def mnist(
         for head in HEADS:
             folder = out / f"{head}-{seed}"
             begun = (folder / "config.json").exists()
-            train(settings(head, seed, root, download), folder, resume=begun, reporter=reporter() if reporter else None)
-            yield measure(Subject(Run(folder, root=root, download=download), recipe=RECIPE))
+            asked = settings(head, seed, root, download)
+            train(asked, folder, resume=begun, reporter=reporter() if reporter else None)
+            run = Run(folder, root=root, download=download, device=asked.training.device)
+            yield measure(Subject(run, recipe=RECIPE))
 
 
 def measure(subject: Subject) -> list[Record]:

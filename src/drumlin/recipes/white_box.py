@@ -138,7 +138,7 @@ def _partner(subject: Subject, backbone: BackboneSettings) -> Subject:
     settings = dataclasses.replace(own, backbone=backbone, seed=own.seed + _PARTNER_SEED)
     folder = run.folder.with_name(f"{run.folder.name}-{backbone.name}-partner")
     train(settings, folder, resume=(folder / "config.json").exists())
-    return subject.like(Run(folder, root=run.root, download=run.download))
+    return subject.like(Run(folder, root=run.root, download=run.download, device=run.device))
 
 
 def show(records: Sequence[Record]) -> str:

@@ -84,7 +84,7 @@ def _of_windows(subject: Subject, crops: int, margin: int) -> tuple[Tensor, Tens
     assert size is not None, "a trained run has an image size"
     larger = (size[0] + margin, size[1] + margin)
     images = load_for(run.settings.data, "test", dataclasses.replace(classifier.inputs, size=larger))
-    device = next(classifier.parameters()).device
+    device = classifier.device
     labels, posteriors = [], []
     with evaluation_mode(classifier):
         for x, y in images.batches(_BATCH):

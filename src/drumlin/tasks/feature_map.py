@@ -112,7 +112,7 @@ def _fit_views(training: FeatureSet, seed: int) -> dict[str, Projection]:
 def _covariances(head: Head, training: FeatureSet, projection: Projection) -> Array:
     """Return each class's covariance in the plane (K, 2, 2)."""
     if isinstance(head, GaussianMixtureHead):
-        variances = head.variances.detach().double().numpy()
+        variances = head.variances.detach().cpu().double().numpy()
         return np.asarray(np.einsum("kd,da,db->kab", variances, projection.axes, projection.axes))
     assert training.y is not None
     points, y = projection.points(training.z), training.y.numpy()
@@ -122,12 +122,13 @@ def _covariances(head: Head, training: FeatureSet, projection: Projection) -> Ar
 @torch.no_grad()
 def _density(head: GaussianMixtureHead, z: Tensor) -> dict[str, Tensor]:
     """Return log p(z) over the area where training features and means lie, and a margin around it."""
-    points = torch.cat([z, head.means])
+    points = torch.cat([z, head.means.cpu()])
     low, high = points.amin(0), points.amax(0)
     margin = (high - low).amax() * 0.15 + 1.0
     x, y = (torch.linspace(float(low[i] - margin), float(high[i] + margin), _GRID) for i in (0, 1))
     grid = torch.cartesian_prod(y, x).flip(1)
-    return {"density/x": x, "density/y": y, "density/log": head.log_density(grid).view(_GRID, _GRID)}
+    log_density = head.log_density(grid.to(head.means.device)).cpu()
+    return {"density/x": x, "density/y": y, "density/log": log_density.view(_GRID, _GRID)}
 
 
 def _choose(shown: ShownSet, scores: Sequence[Tensor], seed: int) -> tuple[Tensor, Tensor]:

@@ -100,8 +100,8 @@ def _normality(subject: Subject, features: FeatureSet) -> list[Record]:
 
 
 def class_means(head: Head, features: FeatureSet) -> Tensor:
-    """Return the means (K, D) that the head holds, else those of labelled features."""
-    return feature_means(features, head.num_classes) if head.class_means is None else head.class_means
+    """Return the means (K, D) that the head holds, else those of labelled features; on the CPU, as extracted features are."""
+    return feature_means(features, head.num_classes) if head.class_means is None else head.class_means.cpu()
 
 
 def feature_means(features: FeatureSet, num_classes: int) -> Tensor:

@@ -194,7 +194,7 @@ def _attack_batch(subject: Subject, request: _Request, x: Tensor, y: Tensor, num
         generator=generator,
     )
     with torch.no_grad(), evaluation_mode(classifier):
-        attacked = result.x.to(next(classifier.parameters()).device)
+        attacked = result.x.to(classifier.device)
         features = feature_set(classifier, attacked, hidden=request.wanted.hidden, draws=request.wanted.draws)
     # rounded to whole bytes, as a file of the image would be: to look at, not to measure on
     small = thumbnails((result.x * 255).round().to(torch.uint8))

@@ -18,14 +18,14 @@ from drumlin import _io
 from drumlin.data import ImageFiles, Images, holdout_split, train_batches
 from drumlin.features import evaluation_mode
 from drumlin.heads import HeadOutput
-from drumlin.model import Classifier, InputSpec
+from drumlin.model import Classifier, InputSpec, resolve_device, widest_float
 from drumlin.settings.backbones import LibrarySettings
 from drumlin.settings.data import AugmentSettings, default_augment
 from drumlin.settings.run import RunSettings
 from drumlin.training.checkpoints import CHECKPOINT, Progress, load_checkpoint, remove_partial, save_checkpoint
 from drumlin.training.claims import check_claim, claim
 from drumlin.training.creation import balanced_weights, create
-from drumlin.training.distributed import Processes, processes, resolve_device
+from drumlin.training.distributed import Processes, processes
 from drumlin.training.divergence import check_finite, diverged
 from drumlin.training.optimizers import create_optimizer
 from drumlin.training.progress import Reporter, Silent
@@ -72,7 +72,7 @@ def train(
         settings = resolve(settings, len(keep), device)
         check_claim(out, settings, images.fingerprint, resume=resume, processes=group.world)
         if Run(out).finished:
-            return Classifier.load(out)
+            return Classifier.load(out).to(device)
         check_augmentation(settings.data.augment or AugmentSettings(), images.size)
         chosen = images.subset(keep)
         classifier = create(settings, chosen).to(device)
@@ -160,7 +160,7 @@ class _Loop:
         self.probe = probe
         self.images, self.uncut, self.holdout = images, uncut, holdout
         self.reporter = reporter if group.first else Silent()
-        self.device = next(classifier.parameters()).device
+        self.device = classifier.device
         self.optimizer = create_optimizer(classifier, settings.training.optimizer)
         self.identity = _io.hash_json(settings.to_json())
         epochs, batch_size = settings.training.epochs, settings.training.batch_size
@@ -281,7 +281,7 @@ class _Totals:
         self._count = 0
         self._sums: dict[str, Tensor] = {}
         self._device = device
-        self._dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        self._dtype = widest_float(device)
 
     def add(self, output: HeadOutput, y: Tensor) -> None:
         self._count += len(y)

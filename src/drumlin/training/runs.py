@@ -15,7 +15,7 @@ from torch import Tensor
 from drumlin import _io
 from drumlin._tensors import read_tensors, write_tensors
 from drumlin.data import ImageFiles, Images, load
-from drumlin.model import Classifier, InputSpec
+from drumlin.model import Classifier, InputSpec, resolve_device
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import head_settings
@@ -84,15 +84,22 @@ def write_split(folder: Path, split: Split) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, and where its data lies on this machine.
+    """A finished run: its folder, and where on this machine its data lies and its model computes.
+
+    Attributes:
+        folder: that `train` wrote.
+        root: folder of the data sets; None for DRUMLIN_DATA, else the user's cache folder.
+        download: download a data set that is not there.
+        device: of the model: auto, cpu, cuda, cuda:1, mps, ...
 
     Raises:
-        ValueError: (on use) not a run, unfinished, damaged, of another version, or its data has changed.
+        ValueError: (on use) not a run, unfinished, damaged, of another version, or its data has changed; no such device.
     """
 
     folder: Path
     root: str | None = None
     download: bool = False
+    device: str = "cpu"
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -113,9 +120,10 @@ class Run:
 
     @cached_property
     def classifier(self) -> Classifier:
-        """The trained model, on the CPU, in evaluation mode."""
+        """The trained model, on the run's device, in evaluation mode."""
         self.require_finished()
-        return Classifier.load(self.folder)
+        device = resolve_device(self.device)
+        return Classifier.load(self.folder).to(device)
 
     def require_finished(self) -> None:
         """Raise a ValueError, which says how to go on, if the training was begun and has not come to its end."""
