@@ -493,3 +493,10 @@ def test_created_with_its_options():
     assert [name for name, _ in learned.named_parameters()] == ["means", "prior_logits"]
     assert create_head(dataclasses.replace(gm, warmup_steps=0), D, K).log_prior is None
     assert create_head(dataclasses.replace(softmax, bias=False), D, K).linear.bias is None
+
+
+def test_the_device_of_a_head(make, elsewhere):
+    head = make()
+    assert head.device == torch.device("cpu")
+    has_tensors = any(True for _ in head.parameters()) or any(True for _ in head.buffers())
+    assert head.to(elsewhere).device == (elsewhere if has_tensors else torch.device("cpu"))

@@ -63,6 +63,16 @@ def test_the_surface_is_the_score_at_each_place_of_the_grid():
         torch.testing.assert_close(arrays["log"][row, column], expected)
 
 
+def test_the_surface_of_a_head_on_another_device(elsewhere):
+    head = GaussianMixtureHead(2, 2)
+    z = torch.tensor([[-2.0, 0.0], [-1.0, 0.5], [2.0, 1.0], [3.0, 1.0]])
+    detector = KDensity(bandwidth=1.0).fit(FeatureSet(z, head.logits(z).detach(), torch.tensor([0, 0, 1, 1])))
+    shown = TaskResult([], {"density/x": torch.tensor([-2.0, 3.0]), "density/y": torch.tensor([0.0, 1.0])})
+    here = mnist_maps.surface(detector, head, shown).arrays
+    there = mnist_maps.surface(detector, head.to(elsewhere), shown).arrays
+    torch.testing.assert_close(there["log"], here["log"])
+
+
 def _points(name: str, kind: Kind, index, label, prediction, drawn=None) -> Points:
     n = len(index)
     drawn = np.ones(n, bool) if drawn is None else np.array(drawn)

@@ -104,6 +104,11 @@ def test_two_dimensions_are_shown_as_they_are_with_their_density(flat_run: Path)
         assert float(values[-1]) > float(z.max())
 
 
+def test_the_map_of_a_model_on_another_device(flat_run: Path, elsewhere: torch.device) -> None:
+    maps = [feature_map(Subject(Run(flat_run, device=device)), {}).arrays for device in ("cpu", "elsewhere")]
+    torch.testing.assert_close(maps[1], maps[0])
+
+
 def test_extremes_are_kept_beside_the_sample(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     made = subject("softmax")
     monkeypatch.setattr(module, "_DRAWN", dict.fromkeys(module.Kind, 10))

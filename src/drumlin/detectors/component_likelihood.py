@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from itertools import chain
 from typing import ClassVar, cast
 
 from torch import Tensor
@@ -79,5 +78,4 @@ class ComponentLikelihood(Detector):
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:
         head = cast(Head, self.head_)
-        device = next(chain(head.parameters(), head.buffers())).device
-        return negative_class_likelihood(head, features.z.to(device), y.to(device)).to(features.z.device)
+        return negative_class_likelihood(head, features.z.to(head.device), y.to(head.device)).to(features.z.device)

@@ -48,5 +48,4 @@ class MixtureDensity(Detector):
 
     def _score(self, features: FeatureSet, y: Tensor) -> Tensor:
         head = cast(Head, self.head_)
-        device = next(head.parameters()).device
-        return -cast(DensityHead, head).log_density(features.z.to(device)).to(features.z.device)
+        return -cast(DensityHead, head).log_density(features.z.to(head.device)).to(features.z.device)

@@ -161,6 +161,11 @@ class Head(nn.Module):
         if not z.is_floating_point():
             raise ValueError(f"z must be floating point, got {z.dtype}")
 
+    @property
+    def device(self) -> torch.device:
+        """The device of its parameters and buffers; the CPU if it has none."""
+        return next((tensor.device for tensor in chain(self.parameters(), self.buffers())), torch.device("cpu"))
+
     def _check_device(self, z: Tensor) -> None:
         own = next(chain(self.parameters(), self.buffers()), z).device
         if z.device != own:

@@ -109,5 +109,5 @@ def surface(detector: Detector, head: Head, shown: TaskResult) -> TaskResult:
     """
     x, y = shown.arrays["density/x"], shown.arrays["density/y"]
     z = torch.cartesian_prod(y, x).flip(1)
-    scores = detector.score(FeatureSet(z, head.logits(z)))
+    scores = detector.score(FeatureSet(z, head.logits(z.to(head.device)).to(z.device)))
     return TaskResult([], as_arrays({"x": x, "y": y, "log": -scores.view(len(y), len(x))}))

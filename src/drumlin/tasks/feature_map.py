@@ -127,7 +127,7 @@ def _density(head: GaussianMixtureHead, z: Tensor) -> dict[str, Tensor]:
     margin = (high - low).amax() * 0.15 + 1.0
     x, y = (torch.linspace(float(low[i] - margin), float(high[i] + margin), _GRID) for i in (0, 1))
     grid = torch.cartesian_prod(y, x).flip(1)
-    log_density = head.log_density(grid.to(head.means.device)).cpu()
+    log_density = head.log_density(grid.to(head.device)).cpu()
     return {"density/x": x, "density/y": y, "density/log": log_density.view(_GRID, _GRID)}
 
 
