@@ -2,12 +2,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from drumlin import _io
 from drumlin.training.distributed import Processes, first_process, processes
 
 WORDS = [
@@ -58,6 +61,41 @@ def test_a_batch_that_two_processes_cannot_share(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "batch_size is 33, which 2 processes cannot share evenly; give a multiple of 2" in done.stderr
     assert not (tmp_path / "odd").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_a_folder_that_another_process_trains_in_is_refused_by_both(tmp_path: Path) -> None:
+    out = tmp_path / "taken"
+    out.mkdir()
+    with open(out / ".lock", "ab") as lock, _io.locked(lock, exclusive=True):
+        done = launch(out, "--head", "gm", "--batch-size", "64", count=2)
+    assert done.returncode != 0
+    assert done.stderr.count(f"drumlin: another process is training in {out}: wait for it") == 2
+    assert "drumlin/training" not in done.stderr  # no traceback of ours
+    assert [path.name for path in out.iterdir()] == [".lock"]
+
+
+def test_a_block_that_the_first_process_enters() -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        told.append("in")
+        yield
+        told.append("out")
+
+    with Processes().entered_by_first(block, torch.device("cpu")):
+        told.append("inside")
+    assert told == ["in", "inside", "out"]
+
+    @contextmanager
+    def refusing() -> Iterator[None]:
+        raise ValueError("taken")
+        yield
+
+    with pytest.raises(ValueError, match="taken"), Processes().entered_by_first(refusing, torch.device("cpu")):
+        pass
 
 
 def test_without_torchrun_there_is_one_process() -> None:

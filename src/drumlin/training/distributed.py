@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +34,24 @@ class Processes:
         """Return once every process has come here."""
         if self.world > 1:
             dist.barrier()
+
+    @contextmanager
+    def entered_by_first(
+        self, block: Callable[[], AbstractContextManager[None]], device: torch.device
+    ) -> Iterator[None]:
+        """Enter a block in the first process alone; all go on, or, where it was refused with a ValueError, all raise that."""
+        with ExitStack() as held:
+            refusal: list[str | None] = [None]
+            if self.first:
+                try:
+                    held.enter_context(block())
+                except ValueError as error:
+                    refusal = [str(error)]
+            if self.world > 1:
+                dist.broadcast_object_list(refusal, src=0, device=device)
+            if refusal[0] is not None:
+                raise ValueError(refusal[0])
+            yield
 
 
 def first_process() -> bool:

@@ -6,7 +6,8 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from drumlin import _io
 from drumlin.data import ImageFiles, Images, holdout_split, train_batches
 from drumlin.features import evaluation_mode
 from drumlin.heads import HeadOutput
-from drumlin.model import Classifier, InputSpec, resolve_device, widest_float
+from drumlin.model import Classifier, InputSpec, resolve_device
 from drumlin.settings.backbones import LibrarySettings
 from drumlin.settings.data import AugmentSettings, default_augment
 from drumlin.settings.run import RunSettings
@@ -32,6 +33,7 @@ from drumlin.training.progress import Reporter, Silent
 from drumlin.training.resolution import check_augmentation, resolve, steps_per_epoch
 from drumlin.training.runs import Run, Split, load_for
 from drumlin.training.schedules import rate_factor
+from drumlin.training.totals import Totals
 
 
 def train(
@@ -84,7 +86,8 @@ def train(
         loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, shown, probe)
         group.wait()
         split = Split(keep, hold, images.fingerprint)
-        with claim(out, settings, split, resume=resume, processes=group.world) if group.first else nullcontext():
+        own = partial(claim, out, settings, split, resume=resume, processes=group.world)
+        with group.entered_by_first(own, device):
             loop.run()
             group.wait()
         return classifier.eval()
@@ -221,7 +224,7 @@ class _Loop:
         # Dropout draws from the global generator: seeded by the epoch, so that a resumed training draws the same.
         torch.manual_seed((settings.seed * 1_000_003 + epoch) * 4_093 + self.group.rank)
         self.model.train()
-        begin, seen, totals = time.perf_counter(), 0, _Totals(self.device)
+        begin, seen, totals = time.perf_counter(), 0, Totals(self.device)
         for index, (x, y) in enumerate(self._batches(epoch)):
             self._set_rate(epoch * self.steps + index)
             output: HeadOutput = self.model(x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True))
@@ -272,29 +275,3 @@ class _Loop:
             for x, y in self.holdout.batches(500):
                 wrong += int((self.classifier(x.to(self.device)).argmax(1).cpu() != y).sum())
         return wrong / len(self.holdout)
-
-
-class _Totals:
-    """Sums of the loss's terms and errors over an epoch."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._count = 0
-        self._sums: dict[str, Tensor] = {}
-        self._device = device
-        self._dtype = widest_float(device)
-
-    def add(self, output: HeadOutput, y: Tensor) -> None:
-        self._count += len(y)
-        for name, term in output.terms.items():
-            self._accumulate(name, term.detach().sum())
-        self._accumulate("error", (output.prediction != y).sum())
-
-    def _accumulate(self, name: str, value: Tensor) -> None:
-        value = value.to(self._dtype)
-        self._sums[name] = self._sums[name] + value if name in self._sums else value
-
-    def means(self, over_processes: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        names = list(self._sums)
-        values = torch.stack([*self._sums.values(), torch.tensor(self._count, dtype=self._dtype, device=self._device)])
-        values = over_processes(values)
-        return dict(zip(names, (values[:-1] / values[-1]).tolist(), strict=True))
