@@ -27,6 +27,13 @@ class _Module(_DummyBackendModule):  # type: ignore[misc]
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16]
 
+    def get_rng_state(self, device: torch.device | int | None = None) -> Tensor:
+        """It draws from the CPU's generator."""
+        return torch.get_rng_state()
+
+    def set_rng_state(self, state: Tensor, device: torch.device | int | None = None) -> None:
+        torch.set_rng_state(state)
+
 
 class Elsewhere(Tensor):
     """A tensor of the device: a shape, and a tensor of the CPU that has the values."""
