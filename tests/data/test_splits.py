@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drumlin.data import holdout_split
+from drumlin.data import class_by_class, holdout_split, some
 
 
 @given(
@@ -74,3 +74,23 @@ def test_the_split_is_the_same_on_every_machine() -> None:
 def test_impossible_splits(labels: list[int], fraction: float, maximum: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         holdout_split(torch.tensor(labels, dtype=torch.int64), fraction, maximum, 0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "sorted_by_class"),
+    [([0, 0, 1, 2], True), ([0, 1, 0, 2], False), ([0, 0, 0], False), ([0], False), ([], False), ([2, 1, 0], False)],
+)
+def test_sets_that_lie_class_by_class(labels: list[int], sorted_by_class: bool) -> None:
+    assert class_by_class(torch.tensor(labels, dtype=torch.int64)) == sorted_by_class
+
+
+def test_some_of_a_set_that_lies_class_by_class_are_of_every_class() -> None:
+    labels = torch.arange(10).repeat_interleave(100)
+    assert labels[some(labels, 50)].bincount().tolist() == [5] * 10
+    assert some(labels, 1000).tolist() == some(labels, 5000).tolist() == list(range(1000))
+    uneven = torch.tensor([0] * 7 + [1] * 2 + [2] * 11)
+    assert set(uneven[some(uneven, 10)].tolist()) == {0, 1, 2}
+
+
+def test_some_of_a_mixed_set_are_the_first() -> None:
+    assert some(torch.tensor([1, 0, 2, 0]), 3).tolist() == [0, 1, 2]

@@ -109,6 +109,18 @@ def test_without_a_success_there_is_no_distortion(subject: Make, monkeypatch: py
     assert (records["success"].value, records["distortion"].value, records["distortion"].n) == (0, None, 0)
 
 
+def test_a_limit_takes_images_of_all_classes_also_from_a_sorted_set(
+    subject: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = subject("softmax")
+    images = made.run.test_images()
+    ordered = images.subset(images.labels.argsort(stable=True))
+    monkeypatch.setattr(type(made.run), "test_images", lambda self: ordered)
+    part = attack_images(made, FGSM(), limit=16)
+    assert set(part.features.y.tolist()) == set(range(8))
+    assert robustness(made, part, "fgsm", limit=16).records[0].protocol == "16-test-samples-of-all-classes"
+
+
 def test_a_limit_is_part_of_the_protocol(subject: Make) -> None:
     made = subject("softmax")
     whole = robustness(made, attack_images(made, FGSM()), "fgsm")

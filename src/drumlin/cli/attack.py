@@ -17,7 +17,7 @@ class AttackFlags(RunFlags):
     target: Literal["untargeted", "second", "random"] = "untargeted"
     """What the attack goes for: any other class, the most probable of them, or one at random."""
     limit: int | None = None
-    """Only the first so many test images."""
+    """Only so many test images: the first, or, where they lie class by class as in a folder, spread over all."""
     against: str | None = None
     """A detector, fitted to the training images, whose score the attack is to keep low, too."""
 

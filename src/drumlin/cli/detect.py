@@ -33,7 +33,7 @@ class Detect(RunFlags):
     target: Literal["untargeted", "second", "random"] = "untargeted"
     """What the attack goes for: any other class, the most probable of them, or one at random."""
     limit: int | None = None
-    """Only the first so many test images are attacked."""
+    """Only so many test images are attacked: the first, or, where they lie class by class as in a folder, spread over all."""
 
 
 def run(words: Sequence[str]) -> int:

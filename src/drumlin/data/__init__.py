@@ -12,7 +12,7 @@ from drumlin.data.loading import load
 from drumlin.data.named import DataSetInfo, datasets
 from drumlin.data.opening import AnyImages
 from drumlin.data.roots import data_root
-from drumlin.data.splits import holdout_split
+from drumlin.data.splits import class_by_class, holdout_split, some
 from drumlin.data.synthetic import inverted, load_ood, noise
 from drumlin.data.windows import crops
 
@@ -24,6 +24,7 @@ __all__ = [
     "adapt",
     "align",
     "augment",
+    "class_by_class",
     "crops",
     "data_root",
     "datasets",
@@ -34,5 +35,6 @@ __all__ = [
     "load_image",
     "load_ood",
     "noise",
+    "some",
     "train_batches",
 ]

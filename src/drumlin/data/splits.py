@@ -60,3 +60,18 @@ def _shares(counts: Int64[Tensor, " k"], total: int) -> Int64[Tensor, " k"]:
     largest = (scaled % counts.sum()).argsort(descending=True, stable=True)[:left]
     shares[largest] += 1
     return shares.minimum(counts - 1)
+
+
+def class_by_class(labels: Int64[Tensor, " n"]) -> bool:
+    """Return whether samples lie sorted by their class, as those of a folder of images do: then the first are of one class."""
+    return len(labels) > 1 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1])
+
+
+def some(labels: Int64[Tensor, " n"], limit: int) -> Int64[Tensor, " m"]:
+    """Return the places of at most `limit` samples (M,), ascending: the first; where they lie class by class, spread over all.
+
+    >>> some(torch.tensor([1, 0, 1, 0, 1]), 2).tolist(), some(torch.tensor([0, 0, 0, 1, 1, 1]), 4).tolist()
+    ([0, 1], [0, 1, 3, 4])
+    """
+    count = min(limit, len(labels))
+    return torch.arange(count) * len(labels) // count if class_by_class(labels) else torch.arange(count)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from drumlin.data import AnyImages
+from drumlin.data import AnyImages, some
 from drumlin.data.pairs import Pairs
 from drumlin.features import extract
 from drumlin.functional import center_loss, nearest
@@ -26,7 +26,7 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
 
     Args:
         classifier: in evaluation mode.
-        training: images that are trained on; the first 5,000 count.
+        training: images that are trained on; 5,000 of them count.
         holdout: images that are not.
 
     Returns:
@@ -37,7 +37,7 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
     """
     if len(holdout) == 0:
         return {}
-    known = extract(classifier, training.subset(torch.arange(min(_TRAINING, len(training)))))
+    known = extract(classifier, training.subset(some(training.labels, _TRAINING)))
     fresh = extract(classifier, holdout)
     assert known.y is not None
     assert fresh.y is not None

@@ -15,7 +15,7 @@ from torch import Tensor
 from drumlin import _io
 from drumlin._tensors import read_tensors, write_tensors
 from drumlin.attacks import Attack, AttackResult, random_targets, second_most_probable
-from drumlin.data import ImageFiles, Images
+from drumlin.data import ImageFiles, Images, class_by_class, some
 from drumlin.detectors import Detector
 from drumlin.features import FeatureRequest, FeatureSet, concatenate, evaluation_mode, feature_set
 from drumlin.metrics.intervals import wilson
@@ -67,7 +67,7 @@ def attack_images(
     request: FeatureRequest | None = None,
     reporter: Progress | None = None,
 ) -> Attacked:
-    """Attack the test images (the first `limit` of them) and return their features and thumbnails; cached in the run.
+    """Attack the test images (of all classes, also with a `limit`) and return their features and thumbnails; cached in the run.
 
     Every batch is cached when it is done: after an interruption the same call goes on behind the last whole one, with the same
     result. The randomness of a batch comes from the seed and its number, so that it depends on the batch size, too.
@@ -76,7 +76,7 @@ def attack_images(
         subject: the run.
         attack: what to attack with. What it lacks, as a threshold, comes from scores of held-out images (`Attack.prepared`).
         target: one of `TARGETS`: "untargeted", "second" (the most probable of the other classes) or "random".
-        limit: number of images; None for all.
+        limit: number of images, see `drumlin.data.some`; None for all.
         seed: of the attack's own randomness and of random targets.
         holdout: attack held-out images instead, to fit something to what comes out.
         detector: fitted, whose score the attack is to keep low; None for none.
@@ -94,7 +94,7 @@ def attack_images(
     run = subject.run
     images = run.holdout_images() if holdout else run.test_images()
     if limit is not None:
-        images = images.subset(torch.arange(min(limit, len(images))))
+        images = images.subset(some(images.labels, limit))
     if detector is not None and attack.needs_score:
         attack = attack.prepared(detector.score, subject.features(run.holdout_images(), detector.request))
     model = read_description(run.folder)["content"]
@@ -239,7 +239,10 @@ def robustness(subject: Subject, attacked: Attacked, label: str, *, limit: int |
     n, y = len(attacked.features), attacked.features.y
     assert y is not None
     wrong, won = int((attacked.features.prediction != y).sum()), int(attacked.success.sum())
-    protocol = None if limit is None else f"first-{limit}-test-samples"
+    spread = class_by_class(subject.run.test_images().labels)
+    protocol = (
+        None if limit is None else f"{limit}-test-samples-of-all-classes" if spread else f"first-{limit}-test-samples"
+    )
     facts = {"split": "test", "anomaly": label, "n": n, "protocol": protocol}
     records = [
         subject.record(TASK, metric, count / n, unit="fraction", ci_low=low, ci_high=high, **facts)
