@@ -222,6 +222,14 @@ def _identity(detector: Detector) -> list[str]:
         return [_io.hash_file(file) for file in sorted(Path(folder).iterdir())]
 
 
+def _protocol(subject: Subject, limit: int | None) -> str | None:
+    """Return which of the test images `attack_images` takes; None for all."""
+    if limit is None:
+        return None
+    spread = class_by_class(subject.run.test_images().labels)
+    return f"{limit}-test-samples-of-all-classes" if spread else f"first-{limit}-test-samples"
+
+
 def robustness(subject: Subject, attacked: Attacked, label: str, *, limit: int | None = None) -> TaskResult:
     """Measure error, success, distortion, iterations and the share of exactly zero gradients under an attack.
 
@@ -239,11 +247,7 @@ def robustness(subject: Subject, attacked: Attacked, label: str, *, limit: int |
     n, y = len(attacked.features), attacked.features.y
     assert y is not None
     wrong, won = int((attacked.features.prediction != y).sum()), int(attacked.success.sum())
-    spread = class_by_class(subject.run.test_images().labels)
-    protocol = (
-        None if limit is None else f"{limit}-test-samples-of-all-classes" if spread else f"first-{limit}-test-samples"
-    )
-    facts = {"split": "test", "anomaly": label, "n": n, "protocol": protocol}
+    facts = {"split": "test", "anomaly": label, "n": n, "protocol": _protocol(subject, limit)}
     records = [
         subject.record(TASK, metric, count / n, unit="fraction", ci_low=low, ci_high=high, **facts)
         for metric, count in (
