@@ -33,6 +33,14 @@ def test_the_version(drumlin: Callable[..., Any]) -> None:
     assert drumlin("--version").out.strip() == package.__version__
 
 
+def test_the_package_runs_as_a_module() -> None:
+    words = [sys.executable, "-m", "drumlin"]
+    assert subprocess.check_output([*words, "--version"], text=True, timeout=120).strip() == package.__version__
+    wrong = subprocess.run([*words, "trian"], capture_output=True, text=True, timeout=120)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "did you mean 'train'?" in wrong.stderr
+
+
 def test_the_overview_needs_neither_torch_nor_tyro() -> None:
     code = (
         "import sys; from drumlin.cli import main; assert main(['--help']) == 0;"

@@ -22,9 +22,9 @@ def _on(network):
 
 @pytest.mark.parametrize(("network", "width", "epochs"), [("fast-32", 64, 12), ("narrow fast-32", 16, 8)])
 def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs):
-    assert len(_variants("cpu")) == 14
+    assert len(_variants("cpu")) == 16
     variants = _on(network)
-    assert len(variants) == 7
+    assert len(variants) == 8
     for variant in variants.values():
         assert list(variant.candidates) == ["lr=0.25", "lr=0.5", "lr=1", "lr=2"]
         for name, settings in variant.candidates.items():
@@ -47,7 +47,8 @@ def test_losses_have_the_papers_hyperparameters_and_the_default_warm_up():
         head = heads[name]
         assert (head.name, head.margin, head.likelihood_weight, head.warmup_steps) == (name, 0.3, 0.1, None)
     assert heads["isotropic"].weight == 0.05
-    assert heads["l-softmax m=4"].margin == 4
+    assert (heads["l-softmax m=4"].margin, heads["l-softmax m=4"].beta_min) == (4, 0)
+    assert (heads["l-softmax m=4 beta_min=5"].margin, heads["l-softmax m=4 beta_min=5"].beta_min) == (4, 5)
     assert (heads["softmax"].label_smoothing, heads["softmax smoothed 0.2"].label_smoothing) == (0, 0.2)
 
 
