@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from drumlin.recipes import RECIPES, mnist_heads
+from drumlin.recipes import RECIPES, mnist_heads, recipe
+from drumlin.recipes.choices import choices
 from drumlin.recipes.experiment import Experiment
 from drumlin.results import read
 
@@ -34,8 +35,8 @@ def test_what_is_left_of_one(drumlin, tmp_path):
     line = next(line for line in listed.out.splitlines() if line.startswith("lgm, 100-D"))
     assert line.split("  ")[-1].strip() == "0.39% (L Table 1)"
     assert "0/3" in line
-    assert listed.out.endswith("\n\n236 trainings left\n"), (
-        "four of them each for 37 rows, two more seeds, and fourteen on L's network"
+    assert listed.out.endswith("\n\n242 trainings left\n"), (
+        "four of them each for 37 rows, two more seeds, and twenty on L's network"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -43,12 +44,20 @@ def test_what_is_left_of_one(drumlin, tmp_path):
 def test_a_part_of_one(drumlin, refused, tmp_path):
     listed = drumlin("reproduce", "mnist-heads", "--list", "--out", tmp_path, "--only", "L's network")
     assert listed.code == 0
-    assert listed.out.endswith("\n\n14 trainings left\n")
-    assert len([line for line in listed.out.splitlines() if "0/1" in line]) == 14
+    assert listed.out.endswith("\n\n20 trainings left\n")
+    assert len([line for line in listed.out.splitlines() if "0/1" in line]) == 20
     message = refused("reproduce", "mnist-heads", "--list", "--out", tmp_path, "--only", "gm, 100D")
     assert message.startswith("unknown row 'gm, 100D': did you mean 'gm, 100-D'")
     message = refused("reproduce", "mnist-maps", "--list", "--only", "gm", "--figures", tmp_path)
     assert message == "figures are drawn of a whole recipe: leave --only out, or --figures"
+
+
+def test_at_paper_scale_it_says_what_the_papers_leave_open(drumlin, tmp_path):
+    listed = drumlin("reproduce", "mnist-fgsm", "--scale", "paper", "--list", "--out", tmp_path)
+    assert "\nWhat the papers leave open, or is not as they have it:\n- " in listed.out
+    assert all(f"\n- {sentence}\n" in listed.out for sentence in choices(recipe("mnist-fgsm", "paper")))
+    assert "leave open" not in drumlin("reproduce", "mnist-fgsm", "--list", "--out", tmp_path).out
+    assert "leave open" not in drumlin("reproduce", "margins", "--scale", "paper", "--list", "--out", tmp_path).out
 
 
 @pytest.fixture

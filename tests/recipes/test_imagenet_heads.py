@@ -23,6 +23,7 @@ def only(variant):
 def test_the_trainings_are_the_papers():
     variants = {v.name: v for v in imagenet_heads.experiment("paper").variants}
     assert len(variants) == 2 + 8
+    assert {name[-1]: v.seeds for name, v in variants.items()} == {"L": (0, 1, 2), "T": (0,)}, "L has three tries"
     ours, theirs = only(variants["lgm, ResNet-101, L"]), only(variants["gm, SE-ResNet-50, T"])
     assert ours.backbone.name == "torchvision:resnet101"
     assert theirs.backbone.name == "timm:seresnet50"

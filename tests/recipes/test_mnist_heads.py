@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from drumlin.recipes import RECIPES, about, mnist_heads, recipe
+from drumlin.settings.data import AugmentSettings
 from drumlin.settings.heads import HEADS
 
 
@@ -45,7 +46,24 @@ def test_the_rows_of_table_1_are_on_its_network():
     published = {name: v.published.value for name, v in variants.items() if name.endswith("L's network")}
     assert published["softmax, 2-D, L's network"] == 0.0182
     assert published["lgm alpha=1, 100-D, L's network"] == pytest.approx(0.0039)
-    assert len(published) == 14
+    assert len(published) == 20
+    sources = {name.partition(",")[0]: variants[name].published.source for name in published}
+    both = {"softmax", "center", "l-softmax m=2"}
+    assert {name for name, source in sources.items() if source == "L Table 1, T Table 1"} == both
+    assert {name for name, source in sources.items() if source == "T Table 1"} == {
+        f"gm alpha={a}" for a in ("0", "0.3", "1")
+    }
+    assert published["gm alpha=0.3, 2-D, L's network"] == pytest.approx(0.0132)
+
+
+def test_at_paper_scale_table_1_is_of_three_trainings_without_augmentation():
+    variants = {v.name: v for v in mnist_heads.experiment("paper").variants}
+    assert {v.seeds for name, v in variants.items() if name.endswith("L's network")} == {(0, 1, 2)}
+    for name, variant in variants.items():
+        for settings in variant.candidates.values():
+            assert settings.data.augment == AugmentSettings(), "what is resolved from None shifts images"
+            assert settings.backbone.relu == ("100-D" in name), "the papers' network has it there, with every loss"
+    assert {v.seeds for v in mnist_heads.experiment("cpu").variants if "L's network" in v.name} == {(0,)}
     (settings,) = variants["softmax, 2-D, L's network"].candidates.values()
     assert not settings.backbone.relu, "features of two dimensions would fill one quadrant"
 

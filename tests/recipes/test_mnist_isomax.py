@@ -37,6 +37,20 @@ def test_published_values_stand_beside_what_they_are_of():
     five = Measured("neighbours", "accuracy", protocol="k=5, features as they are")
     assert isomax.also[five].value == pytest.approx(0.9863)
     assert isomax.also[Measured("clusters", "nmi", protocol="ward, geometric mean")].value == 0.9404
+    assert [
+        isomax.also[Measured("robustness", "error", anomaly=f"fgsm(epsilon={e})")].value for e in (0.003, 0.01, 0.03)
+    ] == [
+        0.148,
+        0.4543,
+        0.7217,
+    ]
+    steps = {name: v.also.get(Measured("convergence", "steps")) for name, v in variants.items()}
+    assert {name: found and found.value for name, found in steps.items()} == {
+        "softmax, 2-D": None,
+        "center, 2-D": 35_000,
+        "isotropic, 2-D": 20_000,
+        "triplet, 2-D": None,
+    }
     assert variants["triplet, 2-D"].published is None
     assert not variants["triplet, 2-D"].also
 
@@ -58,6 +72,8 @@ def test_a_curve_of_another_shape_has_a_misfit_at_every_scale():
 
 
 def test_all_three_epsilons_lie_where_accuracy_was_measured():
+    assert set(PUBLISHED_EPSILONS) < set(EPSILONS)
+    assert list(EPSILONS) == sorted(EPSILONS)
     flat = np.full(len(EPSILONS), 0.5)
     scale, _ = fitting_scale(EPSILONS, flat, PUBLISHED_EPSILONS, (0.5, 0.5, 0.5))
     assert scale * min(PUBLISHED_EPSILONS) >= EPSILONS[0] * 0.999

@@ -40,6 +40,7 @@ def test_every_model_is_trained_once_and_twice_where_two_trainings_are_compared(
 def test_published_errors_stand_beside_mnist_alone():
     published = {v.name: v.published for v in mnist_maps.experiment("cpu").variants}
     assert published["softmax"].value == 0.0182
+    assert published["l-softmax m=1"].value == pytest.approx(1 - 0.9845)
     assert published["gm alpha=0"] is None
     assert all(v.published is None for v in mnist_maps.experiment("smoke").variants)
 

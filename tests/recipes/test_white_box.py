@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from drumlin.backbones.cifar_resnet import CifarResNet
 from drumlin.cli import main
 from drumlin.recipes import cifar_detection, cifar_white_box, mnist_detection, mnist_white_box
 from drumlin.recipes.experiment import Experiment
@@ -23,6 +24,10 @@ def test_the_models_are_those_of_the_detection_recipes(own, other, scale):
 def test_the_papers_network_goes_to_a_deeper_one_and_the_attack_has_its_rate():
     for recipe in (mnist_white_box, cifar_white_box):
         variants = recipe.experiment("paper").variants
+        backbones = {s.backbone for v in variants for s in v.candidates.values()} | {recipe.PLANS["paper"].partner}
+        assert {(b.linear, b.feature_dim) for b in backbones} == {(False, CifarResNet.out_features)}, (
+            "their own features"
+        )
         assert {s.backbone.name for v in variants for s in v.candidates.values()} == {"resnet-32"}
         plan = recipe.PLANS["paper"]
         assert plan.partner.name == "resnet-56"

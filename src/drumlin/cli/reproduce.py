@@ -79,9 +79,21 @@ def run(words: Sequence[str]) -> int:
     left = sum(map(ledger.left, experiment.variants))
     if left:
         print(f"\n{left} trainings left{_pace(ledger.time_left())}")
+    if flags.scale == "paper":
+        _show_choices(experiment)
     for path in written:
         print(path)
     return 0
+
+
+def _show_choices(experiment: Experiment) -> None:
+    from drumlin.recipes.choices import choices
+
+    found = choices(experiment)
+    if found:
+        print("\nWhat the papers leave open, or is not as they have it:")
+    for sentence in found:
+        print(f"- {sentence}")
 
 
 def _chosen(experiment: Experiment, only: str | None) -> Experiment:

@@ -18,7 +18,8 @@ from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.settings.run import ScheduleSettings
 
 ABOUT = (
-    "CIFAR-10 with seven losses: error, neighbours, clusters, distances (L and T Table 2, I Tables 3 and 5, T Fig. 2)"
+    "CIFAR-10 with the papers' losses: error, neighbours, clusters, distances (L and T Table 2, T Fig. 2; "
+    "on two cores a fast network, beside I Tables 3 and 5)"
 )
 
 SETTINGS: dict[Scale, Setting] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from drumlin.attacks import CarliniWagnerDetector
 from drumlin.recipes import mnist_white_box
-from drumlin.recipes.cifar_detection import HEADS
+from drumlin.recipes.cifar_detection import FEATURES, HEADS
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.scales import CIFAR10, setting
 from drumlin.recipes.white_box import Plan, Row, measure, show, variants
@@ -44,5 +44,5 @@ def experiment(scale: Scale) -> Experiment:
         return measure(subject, PLANS[scale])
 
     published = _PUBLISHED if chosen.data == "cifar10" else {}
-    rows = variants(chosen, HEADS, published, ("T Table 9", "T Table 11"), 64)
+    rows = variants(chosen, HEADS, published, ("T Table 9", "T Table 11"), **FEATURES[scale])
     return Experiment("cifar-white-box", scale, tuple(rows), measured, show=show)

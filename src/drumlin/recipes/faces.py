@@ -37,7 +37,7 @@ from drumlin.tasks.neighbours import neighbours
 from drumlin.training import Probe
 from drumlin.training.runs import Run, load_for
 
-ABOUT = "Faces: LFW's pairs told by eight losses (L Table 5, T, S, I Tables 3, 5, 6, Figs. 5-7); on two cores of LFW's other people"
+ABOUT = "Faces: LFW's pairs told by eight losses (L, T and S Table 5, I Tables 3, 5, 6, Figs. 5-7); on two cores of LFW's other people"
 
 _COSINE, _MAHALANOBIS, _PLAIN = "cosine, PCA 64", "mahalanobis, PCA 64", "l2, no PCA"
 

@@ -25,11 +25,12 @@ from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import HeadSettings, head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 from drumlin.tasks.base import Subject, TaskResult
+from drumlin.tasks.convergence import TASK as CONVERGENCE
 from drumlin.tasks.robustness import attack_images, robustness
 
-EPSILONS = tuple(float(f"{e:.3g}") for e in np.geomspace(0.001, 0.5, 17))
-"""ε on pixels in [0, 1] at which accuracy is measured."""
 PUBLISHED_EPSILONS = (0.003, 0.01, 0.03)
+EPSILONS = tuple(sorted({*PUBLISHED_EPSILONS, *(float(f"{e:.3g}") for e in np.geomspace(0.001, 0.5, 17))}))
+"""ε on pixels in [0, 1] at which accuracy is measured."""
 
 HEADS: dict[str, HeadSettings] = {
     "softmax": head_settings("softmax"),
@@ -43,12 +44,13 @@ _RATE, _DECAY, _EVERY = 0.1, 0.96, 1000
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What I has of a loss: accuracies in percent of Tables 3 and 4 (None where nothing was attacked), NMI of Table 5."""
+    """What I has of a loss: accuracies in percent of Tables 3 and 4 (None: not attacked), NMI of Table 5, steps of Table 2."""
 
     accuracy: float
     neighbours: tuple[float, float, float]
     attacked: tuple[float, float, float] | None
     nmi: tuple[float, float]
+    steps: int | None = None
 
     def values(self) -> dict[Measured, Published]:
         """Return these in the units of records."""
@@ -56,15 +58,27 @@ class Row:
             Measured("neighbours", "accuracy", protocol=f"k={k}, features as they are"): Published(a / 100, "I Table 3")
             for k, a in zip((1, 5, 10), self.neighbours, strict=True)
         }
-        return found | {
+        found |= {
             Measured("clusters", "nmi", protocol=f"{name}, geometric mean"): Published(nmi, "I Table 5")
             for name, nmi in zip(("k-means", "ward"), self.nmi, strict=True)
         }
+        found |= {
+            Measured("robustness", "error", anomaly=f"fgsm(epsilon={epsilon})"): Published(
+                round(1 - a / 100, 6), "I Table 4"
+            )
+            for epsilon, a in zip(PUBLISHED_EPSILONS, self.attacked or (), strict=self.attacked is not None)
+        }
+        return found | steps_to_converge(self.steps)
 
     @property
     def error(self) -> Published:
         """Test error, a fraction."""
         return Published(1 - self.accuracy / 100, "I Table 3")
+
+
+def steps_to_converge(steps: int | None) -> dict[Measured, Published]:
+    """Return what I Table 2 has of a loss beside the steps measured; nothing where it has nothing."""
+    return {} if steps is None else {Measured(CONVERGENCE, "steps"): Published(steps, "I Table 2")}
 
 
 def measure(subject: Subject, attacked: Sequence[float] | None, images: int | None) -> Iterator[TaskResult]:
@@ -126,7 +140,7 @@ def show(records: Sequence[Record]) -> str:
     """Return Tables 2 to 5; published values are in parentheses."""
     parts = [feature_space.show(records)]
     rows = [row_of(in_percent(r)) for r in select(records, task="robustness", metric="error")]
-    parts += ["Error under FGSM, %", table(rows, rows=["anomaly"], columns=["protocol"])]
+    parts += ["Error under FGSM, %", table(rows, rows=["anomaly"], columns=["protocol"], published=True)]
     scales = [row_of(r) for name in ("epsilon-scale", "epsilon-scale-misfit") for r in select(records, metric=name)]
     if scales:
         parts += ["Factor on I's epsilons", table(scales, rows=["protocol"], columns=["metric"])]

@@ -13,7 +13,7 @@ from drumlin.features import FeatureRequest
 from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.mnist_heads import HEADS
 from drumlin.recipes.pages import write_figures_page
-from drumlin.recipes.scales import MNIST, Setting, candidates, setting
+from drumlin.recipes.scales import MNIST, MNIST_100D, candidates, setting
 from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Variant
 from drumlin.refusal import Conformal
@@ -73,14 +73,15 @@ def experiment(scale: Scale) -> Experiment:
     def measure(subject: Subject) -> Iterator[TaskResult]:
         return _measure(subject, EFFORTS[scale])
 
-    return Experiment("mnist-beyond", scale, tuple(variants(setting(MNIST, scale))), measure, draw, show)
+    return Experiment("mnist-beyond", scale, tuple(variants(scale)), measure, draw, show)
 
 
-def variants(scale: Setting) -> Iterator[Variant]:
+def variants(scale: Scale) -> Iterator[Variant]:
     """Yield the models, a seed each."""
+    chosen = setting(MNIST, scale)
     for name in ROWS:
-        rates = candidates(scale, HEADS[name], feature_dim=100)
-        yield Variant(f"{name}, 100-D", rates, scale.seeds[:1])
+        rates = candidates(chosen, HEADS[name], feature_dim=100, **MNIST_100D[scale])
+        yield Variant(f"{name}, 100-D", rates, chosen.seeds[:1])
 
 
 def fitted(subject: Subject, images: int) -> tuple[dict[str, Detector], FeatureRequest]:

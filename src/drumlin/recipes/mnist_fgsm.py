@@ -8,7 +8,7 @@ from drumlin.attacks import FGSM
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_fgsm_figures import draw
 from drumlin.recipes.mnist_heads import HEADS
-from drumlin.recipes.scales import MNIST, Setting, candidates, setting
+from drumlin.recipes.scales import MNIST, MNIST_100D, candidates, setting
 from drumlin.recipes.tables import row_of
 from drumlin.recipes.variants import Measured, Published, Variant
 from drumlin.results import Record, in_percent, select, table
@@ -41,7 +41,7 @@ _EER = {"softmax": 37.7, "center": 10.2, "lgm": 3.1}
 
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: 100-D features, the learning rate chosen as in mnist-heads."""
-    return Experiment("mnist-fgsm", scale, tuple(_variants(setting(MNIST, scale))), measure, draw, show)
+    return Experiment("mnist-fgsm", scale, tuple(_variants(scale)), measure, draw, show)
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:
@@ -71,10 +71,11 @@ def show(records: Sequence[Record]) -> str:
     return "Error under attack, %\n\n{}\n\nEqual error rate, %\n\n{}".format(*both)
 
 
-def _variants(scale: Setting) -> Iterator[Variant]:
+def _variants(scale: Scale) -> Iterator[Variant]:
+    chosen = setting(MNIST, scale)
     for name, head in ROWS.items():
-        rates = candidates(scale, head, feature_dim=100)
-        yield Variant(f"{name}, 100-D", rates, scale.seeds, also=_published(name) if scale.data == "mnist" else {})
+        rates = candidates(chosen, head, feature_dim=100, **MNIST_100D[scale])
+        yield Variant(f"{name}, 100-D", rates, chosen.seeds, also=_published(name) if chosen.data == "mnist" else {})
 
 
 def _published(name: str) -> dict[Measured, Published]:

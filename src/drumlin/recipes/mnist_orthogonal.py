@@ -10,7 +10,6 @@ from drumlin.attacks import OrthogonalPGD
 from drumlin.recipes import mnist_beyond
 from drumlin.recipes.experiment import Experiment
 from drumlin.recipes.mnist_beyond import FALSE_ALARM, fitted, safe_shares, variants
-from drumlin.recipes.scales import MNIST, setting
 from drumlin.refusal import Conformal
 from drumlin.results import Record, table
 from drumlin.results.record import Scale
@@ -44,7 +43,7 @@ def experiment(scale: Scale) -> Experiment:
     def measured(subject: Subject) -> Iterator[TaskResult]:
         return _measure(subject, EFFORTS[scale], mnist_beyond.EFFORTS[scale].images)
 
-    return Experiment("mnist-orthogonal", scale, tuple(variants(setting(MNIST, scale))), measured, show=show)
+    return Experiment("mnist-orthogonal", scale, tuple(variants(scale)), measured, show=show)
 
 
 def _measure(subject: Subject, effort: Effort, known: int) -> Iterator[TaskResult]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from drumlin.attacks import CarliniWagnerDetector
 from drumlin.recipes.experiment import Experiment
-from drumlin.recipes.mnist_detection import ROWS
+from drumlin.recipes.mnist_detection import FEATURES, ROWS
 from drumlin.recipes.mnist_heads import HEADS
 from drumlin.recipes.scales import MNIST, setting
 from drumlin.recipes.white_box import Plan, Row, measure, show, variants
@@ -19,7 +19,13 @@ ABOUT = "MNIST under C&W that knows the detector, and its images on another mode
 
 PLANS: dict[Scale, Plan] = {
     "cpu": Plan(CarliniWagnerDetector(lr=0.05, batch_size=200), 200, 1000, backbone_settings("fast-28", width=24), 10),
-    "paper": Plan(CarliniWagnerDetector(lr=0.001, steps=10_000), 10_000, 5000, backbone_settings("resnet-56"), 50),
+    "paper": Plan(
+        CarliniWagnerDetector(lr=0.001, steps=10_000),
+        10_000,
+        5000,
+        backbone_settings("resnet-56", linear=False, feature_dim=64),
+        50,
+    ),
     "smoke": Plan(
         CarliniWagnerDetector(steps=20, lr=0.1, binary_search_steps=2),
         20,
@@ -39,7 +45,7 @@ _PUBLISHED = {
 
 
 def experiment(scale: Scale) -> Experiment:
-    """Return the experiment: models of 100-D features, those of mnist-detection; at paper scale ResNet-32, and ResNet-56."""
+    """Return the experiment: the models of mnist-detection; at paper scale ResNet-32, and ResNet-56."""
     chosen = setting(MNIST, scale)
     if scale == "paper":
         chosen = dataclasses.replace(chosen, backbone="resnet-32")
@@ -48,5 +54,7 @@ def experiment(scale: Scale) -> Experiment:
         return measure(subject, PLANS[scale])
 
     published = _PUBLISHED if chosen.data == "mnist" else {}
-    rows = variants(chosen, {name: HEADS[name] for name in ROWS}, published, ("T Table 10", "T Table 11"), 100)
+    rows = variants(
+        chosen, {name: HEADS[name] for name in ROWS}, published, ("T Table 10", "T Table 11"), **FEATURES[scale]
+    )
     return Experiment("mnist-white-box", scale, tuple(rows), measured, show=show)

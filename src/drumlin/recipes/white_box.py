@@ -73,12 +73,13 @@ def variants(
     published: Mapping[str, Row],
     sources: tuple[str, str],
     feature_dim: int,
+    **backbone: object,
 ) -> Iterator[Variant]:
     """Yield the models: a loss each, and softmax with dropout, over which an attacker averages."""
     rows = [(name, name, 0.0) for name in heads]
     rows.insert(1, (_AVERAGED, "softmax", DROPOUT))
     for row, loss, dropout in rows:
-        found = candidates(scale, heads[loss], feature_dim=feature_dim, dropout=dropout)
+        found = candidates(scale, heads[loss], feature_dim=feature_dim, dropout=dropout, **backbone)
         also = published[row].values(sources) if row in published else {}
         yield Variant(f"{row}, {feature_dim}-D", found, scale.seeds[:1], also=also)
 
