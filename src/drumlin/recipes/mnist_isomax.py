@@ -10,7 +10,7 @@ from drumlin.results.record import Scale
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import HeadSettings, head_settings
 
-ABOUT = "MNIST with isomax, center loss and softmax: steps, neighbours, clusters, FGSM (I Tables 2-5, Figs. 5-6; its network is Table 1)"
+ABOUT = "MNIST with isomax, center loss and softmax: steps, neighbours, clusters, FGSM (I Tables 1-5, Figs. 5-6)"
 
 HEADS: dict[str, HeadSettings] = isomax.HEADS | {"triplet": head_settings("triplet", softmax_weight=0.0)}
 """Losses of I Table 2; of triplets on MNIST it has no more than that they take "100K+" steps."""
