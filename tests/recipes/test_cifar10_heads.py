@@ -37,7 +37,7 @@ def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs
             assert training.optimizer.weight_decay == 1e-3
             assert (augment.flip, augment.flip_alternating, augment.shift, augment.pad) == (True, True, 2, "reflect")
     three = {name.partition(",")[0] for name, v in variants.items() if v.seeds == (0, 1, 2)}
-    assert three == {"softmax smoothed 0.2", "gm", "lgm"}
+    assert three == {"softmax smoothed 0.2", "softmax", "gm", "lgm"}
     assert {v.seeds for v in variants.values()} == {(0, 1, 2), (0,)}
 
 

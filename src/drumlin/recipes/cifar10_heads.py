@@ -55,7 +55,7 @@ L-Softmax's authors let β fall to 0 on CIFAR-10, in 30,000 steps, and keep it a
 README): the last row does so, for these trainings are short.
 """
 
-_REPEATED = {"softmax smoothed 0.2", "gm", "lgm"}
+_REPEATED = {"softmax smoothed 0.2", "softmax", "gm", "lgm"}
 """Rows with all seeds; the others have the first."""
 
 NETWORKS = ("ResNet-20", "ResNet-56", "ResNet-110")

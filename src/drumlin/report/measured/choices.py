@@ -137,6 +137,16 @@ def in_protocols(words: str, choice: Choice) -> Choice:
     return lambda records: choice([r for r in records if (r.protocol or "").endswith(words)])
 
 
+def by_epsilon(choice: Choice) -> Choice:
+    """Return what chooses so among the records of attacks, in the order of their ε."""
+
+    def epsilon(record: Record) -> float:
+        found = re.search(r"epsilon=([0-9.e-]+)", record.anomaly or "")
+        return float(found[1]) if found else 0.0
+
+    return lambda records: sorted(choice(records), key=epsilon)
+
+
 def by_score(metric: str) -> Choice:
     """Return what chooses a metric of pairs, with a column for each score and its components: "cosine, PCA 64"."""
 

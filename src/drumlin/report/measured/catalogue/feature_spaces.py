@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
-from drumlin.report.measured.choices import Choice, across, in_protocols, of_group, of_rows
+from drumlin.report.measured.choices import Choice, across, by_epsilon, in_protocols, of_group, of_rows
 
 _CIFAR = "cifar10-heads"
 _NARROW = "`fast-32` at a quarter of its width, features times 1/9, eight epochs"
@@ -32,6 +32,7 @@ def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, 
             ("head",),
             BY_ANOMALY,
             digits=0,
+            published="I's Table 2, of longer trainings",
         ),
         f"{recipe}-neighbours": Table(
             recipe,
@@ -53,9 +54,10 @@ def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, 
         f"{recipe}-attacked": Table(
             recipe,
             "Test error in percent under FGSM",
-            of_rows("robustness", "error"),
-            ("head",),
+            by_epsilon(of_rows("robustness", "error")),
             BY_ANOMALY,
+            ("head",),
+            published="I's Table 4, of I's network, whose ε cannot be these",
             cpu=images,
         ),
         f"{recipe}-scale": Table(
