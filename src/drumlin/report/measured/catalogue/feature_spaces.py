@@ -7,6 +7,7 @@ from drumlin.report.measured.choices import Choice, across, by_epsilon, in_proto
 
 _CIFAR = "cifar10-heads"
 _NARROW = "`fast-32` at a quarter of its width, features times 1/9, eight epochs"
+_OF_I = "I's Table {}, of I's network and optimiser, without augmentation"
 
 
 def _narrow(choice: Choice) -> Choice:
@@ -78,7 +79,7 @@ _HEADS: dict[str, Table] = {
         _narrow(of_rows("classification", "error")),
         ("head",),
         ("metric",),
-        published="I's Table 3, of I's network",
+        published=_OF_I.format(3),
         cpu=_NARROW,
     ),
     "cifar10-heads-narrow-neighbours": Table(
@@ -87,7 +88,7 @@ _HEADS: dict[str, Table] = {
         _narrow(in_protocols("features as they are", across("neighbours", "accuracy"))),
         ("head",),
         BY_ANOMALY,
-        published="I's Table 3, of I's network",
+        published=_OF_I.format(3),
         cpu=_NARROW,
     ),
     "cifar10-heads-narrow-clusters": Table(
@@ -97,7 +98,7 @@ _HEADS: dict[str, Table] = {
         ("head",),
         BY_ANOMALY,
         digits=3,
-        published="I's Table 5, of I's network",
+        published=_OF_I.format(5),
         cpu=_NARROW,
     ),
     "cifar10-heads-narrow-geometry": Table(
