@@ -120,6 +120,24 @@ def test_a_trained_run_is_measured_and_has_its_page(drumlin: Callable[..., Any],
 
 
 @pytest.mark.slow
+def test_curves_of_features_are_asked_for_change_nothing_and_stand_on_the_page(
+    drumlin: Callable[..., Any], tmp_path: Path
+) -> None:
+    words = ["--quiet", "--epochs", "2", "--backbone.width", "8", "--data", "digits"]
+    assert drumlin("train", "--out", tmp_path / "plain", *words, "--no-report").code == 0
+    assert drumlin("train", "--out", tmp_path / "curves", *words, "--curves").code == 0
+    plain, probed = (
+        [json.loads(line) for line in (tmp_path / name / "training.jsonl").read_text().splitlines()]
+        for name in ("plain", "curves")
+    )
+    assert [line["holdout_error"] for line in plain] == [line["holdout_error"] for line in probed]
+    assert all("probe" not in line for line in plain)
+    assert all(line["probe"].keys() == {"neighbour_error", "center_loss"} for line in probed)
+    page = (tmp_path / "curves" / "report.html").read_text()
+    assert "Center loss" in page
+    assert "by 5 nearest neighbours" in page
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from drumlin.cli._parsing import parse, progress, take
 from drumlin.settings.backbones import backbone_settings, default_backbone
@@ -14,7 +14,12 @@ from drumlin.settings.data import AugmentSettings, DataSettings, default_augment
 from drumlin.settings.heads import head_settings
 from drumlin.settings.run import RunSettings, TrainingSettings, default_training
 
-_NO_SETTINGS = {"--out", "--resume", "--quiet", "--report", "--no-report", "--data-root", "--download"}
+if TYPE_CHECKING:
+    from drumlin.training import Probe
+
+_NO_SETTINGS = {
+    *("--out", "--resume", "--quiet", "--report", "--no-report", "--curves", "--no-curves", "--data-root", "--download")
+}
 """Flags that change nothing of what the training ends in."""
 
 
@@ -40,6 +45,8 @@ class _Flags:
     """Go on where the training in OUT was interrupted; settings must be the same, or not given at all."""
     quiet: bool = False
     """No progress."""
+    curves: bool = False
+    """After every epoch, also measure held-out images: their error by the 5 nearest training features, and the center loss."""
     report: bool = True
     """When trained, measure the run as `drumlin evaluate` does, and write its page, OUT/report.html."""
 
@@ -90,7 +97,8 @@ def run(words: Sequence[str]) -> int:
             training=flags.training,
             seed=flags.seed,
         )
-    train(settings, flags.out, resume=flags.resume, reporter=reporter(quiet=flags.quiet))
+    probe = _nearness() if flags.curves else None
+    train(settings, flags.out, resume=flags.resume, reporter=reporter(quiet=flags.quiet), probe=probe)
     if not first_process():
         return 0
     say = (lambda text: None) if flags.quiet else progress
@@ -103,6 +111,12 @@ def run(words: Sequence[str]) -> int:
     if page is not None:
         say(f"page: {page}    next: {following}")
     return 0
+
+
+def _nearness() -> Probe:
+    from drumlin.tasks.curves import nearness
+
+    return nearness
 
 
 def _page(flags: Any) -> Path | None:

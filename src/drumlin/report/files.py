@@ -15,7 +15,7 @@ from drumlin.report.figures.feature_map import MapFigure
 from drumlin.report.figures.histogram import ScoreHistogram
 from drumlin.report.figures.roc import RocCurves
 from drumlin.report.figures.tradeoff import TradeOff
-from drumlin.report.figures.training import ErrorCurves, LossCurves
+from drumlin.report.figures.training import CenterLossCurve, ErrorCurves, LossCurves
 from drumlin.report.palette import Style
 from drumlin.report.summary import main_detector
 
@@ -104,5 +104,6 @@ def _figures(run: RunContents, styles: dict[str, Style]) -> Iterator[Drawable]:
         Distances.of(run),
         LossCurves.of(run),
         ErrorCurves.of(run),
+        CenterLossCurve.of(run),
     ]
     yield from (figure for figure in found if figure is not None)

@@ -15,7 +15,7 @@ from drumlin.report.figures.feature_map import MapFigure
 from drumlin.report.figures.histogram import ScoreHistogram
 from drumlin.report.figures.roc import RocCurves
 from drumlin.report.figures.tradeoff import TradeOff
-from drumlin.report.figures.training import ErrorCurves, LossCurves
+from drumlin.report.figures.training import CenterLossCurve, ErrorCurves, LossCurves
 from drumlin.report.html import Html, el, join, with_code
 from drumlin.report.palette import Style
 from drumlin.report.reading import command
@@ -210,7 +210,11 @@ def _classes(page: Page, run: RunContents, place: str) -> Html:
 
 
 def _training(page: Page, run: RunContents, place: str) -> Html:
-    found = [(LossCurves.of(run), "Loss by term"), (ErrorCurves.of(run), "Errors")]
+    found = [
+        (LossCurves.of(run), "Loss by term"),
+        (ErrorCurves.of(run), "Errors"),
+        (CenterLossCurve.of(run), "Center loss"),
+    ]
     plots = [
         el("div", el("h4", title), page.plot(f"{place}/{figure.name}", figure))
         for figure, title in found

@@ -1,6 +1,6 @@
 import dataclasses
 
-from drumlin.report.figures.training import ErrorCurves, LossCurves
+from drumlin.report.figures.training import CenterLossCurve, ErrorCurves, LossCurves
 
 
 def test_the_loss_and_its_terms(contents) -> None:
@@ -26,11 +26,41 @@ def test_a_term_that_is_zero_or_missing_at_first(contents) -> None:
     assert "type" not in figure.layout()["yaxis"]  # a logarithmic axis has no 0
 
 
+def test_labels_of_more_than_a_decade_do_not_overlap(contents) -> None:
+    def axis(*errors: float) -> dict[str, object]:
+        epochs = tuple({"epoch": e, "train_error": error} for e, error in enumerate(errors, 1))
+        figure = ErrorCurves.of(dataclasses.replace(contents, epochs=epochs))
+        assert figure is not None
+        return figure.layout()["yaxis"]
+
+    assert axis(0.5, 0.01)["dtick"] == "D2"
+    assert "dtick" not in axis(0.5, 0.3), "of 1, 2 and 5 there may be none within"
+    assert "dtick" not in axis(0.5, 0.0), "a linear axis"
+
+
 def test_errors_without_a_hold_out(contents) -> None:
     epochs = tuple({"epoch": e, "train_error": 0.5, "holdout_error": None} for e in (1, 2))
     figure = ErrorCurves.of(dataclasses.replace(contents, epochs=epochs))
     assert figure is not None
     assert list(figure.series) == ["training images"]
+
+
+def test_what_was_measured_of_features_after_some_epochs(contents) -> None:
+    epochs = (
+        {"epoch": 1, "train_error": 0.5, "holdout_error": 0.4},
+        {"epoch": 2, "train_error": 0.3, "holdout_error": 0.2, "probe": {"neighbour_error": 0.1, "center_loss": None}},
+        {"epoch": 3, "train_error": 0.3, "holdout_error": 0.2, "probe": {"neighbour_error": 0.05, "center_loss": 2.5}},
+    )
+    run = dataclasses.replace(contents, epochs=epochs)
+    errors, center = ErrorCurves.of(run), CenterLossCurve.of(run)
+    assert errors is not None
+    assert errors.series["hold-out, by 5 nearest neighbours"] == (None, 0.1, 0.05)
+    assert center is not None
+    assert center.series == {"hold-out": (None, None, 2.5)}
+    assert CenterLossCurve.of(contents) is None
+    plain = ErrorCurves.of(contents)
+    assert plain is not None
+    assert len(plain.series) == 2
 
 
 def test_a_loss_that_is_not_finite_leaves_a_gap(contents) -> None:

@@ -42,9 +42,18 @@ class _Curves(Figure):
         ends = [f"{name} {number(values[-1])}" for name, values in self.series.items()]
         return f"{self.title} by epoch; at the end {listing(ends)}."
 
+    @property
+    def _values(self) -> list[float]:
+        return [value for series in self.series.values() for value in series if value is not None]
+
     def _logarithmic(self) -> bool:
-        values = [value for series in self.series.values() for value in series if value is not None]
-        return bool(values) and min(values) > 0
+        return bool(self._values) and min(self._values) > 0
+
+    def _scale(self) -> dict[str, str]:
+        """Return the kind of the vertical axis; over more than a decade only 1, 2 and 5 are labelled, for all would overlap."""
+        if not self._logarithmic():
+            return {}
+        return {"type": "log"} | ({"dtick": "D2"} if max(self._values) > 10 * min(self._values) else {})
 
     def traces(self) -> list[dict[str, Any]]:
         """See `Figure`."""
@@ -63,9 +72,8 @@ class _Curves(Figure):
 
     def layout(self) -> dict[str, Any]:
         """See `Figure`."""
-        kind = {"type": "log"} if self._logarithmic() else {}
         whole = {"tickformat": "d"} | ({"dtick": 1} if len(self.epochs) <= 10 else {})
-        return {"xaxis": axis("epoch", **whole), "yaxis": axis(self.title, **kind, **self.style)}
+        return {"xaxis": axis("epoch", **whole), "yaxis": axis(self.title, **self._scale(), **self.style)}
 
     def draw(self, axes: Axes) -> None:
         """See `Figure`."""
@@ -119,6 +127,7 @@ class ErrorCurves(_Curves):
         """Return the curves; None without a training log that has errors."""
         names = {"training images": "train_error", "hold-out": "holdout_error"}
         every = {name: tuple(_number(epoch.get(key)) for epoch in run.epochs) for name, key in names.items()}
+        every["hold-out, by 5 nearest neighbours"] = _probed(run, "neighbour_error")
         series = {name: values for name, values in every.items() if any(value is not None for value in values)}
         return cls(_epochs(run), series) if series else None
 
@@ -131,8 +140,34 @@ class ErrorCurves(_Curves):
         )
 
 
+class CenterLossCurve(_Curves):
+    """How far held-out features lie from their class's mean, where a training was asked to say so."""
+
+    name: ClassVar[str] = "center-loss"
+    title: ClassVar[str] = "center loss"
+    style: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def of(cls, run: RunContents) -> CenterLossCurve | None:
+        """Return the curve; None where no epoch has one."""
+        values = _probed(run, "center_loss")
+        return None if all(value is None for value in values) else cls(_epochs(run), {"hold-out": values})
+
+    @property
+    def caption(self) -> str:
+        """See `Figure`."""
+        return (
+            "Half the squared distance of held-out features to the mean of their class's training features, whatever the loss that is "
+            "trained with. Features that only grow raise it, too."
+        )
+
+
 def _epochs(run: RunContents) -> tuple[int, ...]:
     return tuple(int(epoch["epoch"]) for epoch in run.epochs)
+
+
+def _probed(run: RunContents, name: str) -> tuple[float | None, ...]:
+    return tuple(_number(epoch.get("probe", {}).get(name)) for epoch in run.epochs)
 
 
 def _number(value: object) -> float | None:
