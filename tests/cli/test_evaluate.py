@@ -70,6 +70,37 @@ def test_pairs(drumlin: Drumlin, copied: Copy, pairs: Path, digit_files: Path) -
     assert f"no PCA, mirrored, threshold from {name}" in outcome.out
 
 
+def test_test_images_of_one_class(
+    drumlin: Drumlin, small: Callable[..., Any], pairs: Path, digit_files: Path, tmp_path: Path
+) -> None:
+    """Pairs are told all the same, and everything else that one class has."""
+    from PIL import Image
+
+    from drumlin.data import load
+    from drumlin.training import train
+
+    images = load("digits:0,1", "train")
+    for split, digit, part in (("train", 0, slice(0, 20)), ("train", 1, slice(0, 20)), ("test", 1, slice(20, 40))):
+        folder = tmp_path / "data" / split / str(digit)
+        folder.mkdir(parents=True)
+        for i, pixels in enumerate(images.pixels[images.labels == digit][part, 0].numpy()):
+            Image.fromarray(pixels).save(folder / f"{i}.png")
+    run = tmp_path / "run"
+    train(small("softmax", f"folder:{tmp_path / 'data'}"), run)
+    outcome = drumlin("evaluate", run, "--pairs", pairs, "--pair-images", digit_files, "--pca", 4)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.startswith("drumlin: the test images are of one class: ")
+    assert {r.task for r in read(run / "results.jsonl")} == {"classification", "geometry", "verification"}
+    assert next(line for line in outcome.out.splitlines() if "inter-class-distance" in line).split()[2] == "–"
+    # the clusters of one class are refused, and take nothing from what came before
+    (run / "results.jsonl").unlink()
+    outcome = drumlin("evaluate", run, "--clusters")
+    assert outcome.code == 2
+    assert "test images are of one class: clusters" in outcome.err.splitlines()[-1]
+    assert "intra-class-spread" in outcome.out
+    assert {r.task for r in read(run / "results.jsonl")} == {"classification", "geometry"}
+
+
 def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, digit_files: Path) -> None:
     run = copied("softmax")
     words = ("evaluate", run, "--pairs", pairs, "--pair-images", digit_files)

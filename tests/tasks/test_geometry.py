@@ -149,6 +149,16 @@ def test_what_few_of_the_classes_say_is_no_value(
             assert (records[metric].value is None) == (classes < max(2, len(sizes) / 2))
     assert result.arrays["eigenvalues"].shape == (shaped, 16)
     assert records["intra-class-spread"].n == sum(sizes)
+    assert records["intra-class-spread"].value is not None
+
+
+def test_test_images_of_one_class(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.warns(UserWarning, match="the test images are of one class: distances between classes"):
+        records = {record.metric: record for record in of_sizes(subject, monkeypatch, [90]).records}
+    for metric in ("inter-class-distance", "intra-inter-ratio", *SHAPE, *NORMALITY):
+        assert records[metric].value is None
+    for metric in ("intra-class-spread", "center-loss", "mean-distance"):
+        assert records[metric].value is not None
 
 
 def test_class_means_by_hand() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +14,7 @@ from drumlin.results import Record
 
 if TYPE_CHECKING:
     from drumlin.data.pairs import Pairs
+    from drumlin.tasks import Subject, TaskResult
 
 _PCA = 64
 
@@ -49,22 +50,30 @@ def run(words: Sequence[str]) -> int:
         raise ValueError(
             "--threshold-pairs and --pca say how to compare pairs: name these with --pairs, or leave them out"
         )
+    pairs, threshold_pairs = (_read(file, flags.pair_images) for file in (flags.pairs, flags.threshold_pairs))
+    subject = flags.subject()
+    between = ""
+    for name, result in _results(flags, subject, pairs, threshold_pairs):
+        result.store(subject.run.folder, name)  # as it comes: what goes wrong later takes nothing from it
+        if result.records:
+            print(between + _lines(result.records), flush=True)
+            between = "\n"
+    return 0
+
+
+def _results(
+    flags: Evaluate, subject: Subject, pairs: Pairs | None, threshold_pairs: Pairs | None
+) -> Iterator[tuple[str, TaskResult]]:
+    """Yield what was asked for beside the usual first: what is wrong with windows or pairs is told at once."""
     from drumlin.tasks.classification import classification
     from drumlin.tasks.evaluation import OPTIONAL, evaluation
     from drumlin.tasks.verification import verification
 
-    pairs, threshold_pairs = (_read(file, flags.pair_images) for file in (flags.pairs, flags.threshold_pairs))
-    subject = flags.subject()
-    asked = {}
-    if (flags.crops, flags.margin) != (1, 0):  # before the rest: what is wrong with windows or pairs is told at once
-        asked["windows"] = classification(subject, crops=flags.crops, margin=flags.margin)
+    if (flags.crops, flags.margin) != (1, 0):
+        yield "windows", classification(subject, crops=flags.crops, margin=flags.margin)
     if pairs is not None:
-        asked["verification"] = verification(subject, pairs, threshold_pairs=threshold_pairs, pca=flags.pca)
-    results = evaluation(subject, [name for name in OPTIONAL if getattr(flags, name)]) | asked
-    for name, result in results.items():
-        result.store(subject.run.folder, name)
-    print("\n\n".join(_lines(result.records) for result in results.values() if result.records))
-    return 0
+        yield "verification", verification(subject, pairs, threshold_pairs=threshold_pairs, pca=flags.pca)
+    yield from evaluation(subject, [name for name in OPTIONAL if getattr(flags, name)])
 
 
 def _read(file: Path | None, images: Path | None) -> Pairs | None:

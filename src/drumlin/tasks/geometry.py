@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -33,7 +35,8 @@ def geometry(subject: Subject) -> TaskResult:
     fewer samples than dimensions). Of their normality, in the ten widest directions of each class, the share of the classes that
     Henze and Zirkler's test rejects at 5% (`classes-not-normal`), and Mardia's kurtosis over that of a Gaussian (`kurtosis-ratio`).
     `n` of these five is the number of classes that they rest on. Where that is less than half of the classes among the test images, or
-    one alone, they have no value: it would say little of the classes.
+    one alone, they have no value: it would say little of the classes. Where the test images are of one class, what is between classes
+    has none either, and a warning says so.
 
     Returns:
         Records; arrays `distances` (K, K) between means, `means` (K, D), and `eigenvalues` (C, D) of the covariances that count.
@@ -53,6 +56,10 @@ def geometry(subject: Subject) -> TaskResult:
     ]
     features = subject.features(run.test_images())
     assert features.y is not None
+    if _occurring(features) == 1:
+        warnings.warn(
+            "the test images are of one class: distances between classes and the shape of classes have no value"
+        )
     widths = spread(features.z.numpy(), features.y.numpy())
     facts = {"split": "test", "unit": "feature units", "n": len(features)}
     records += [
