@@ -23,6 +23,28 @@ def pairs(digit_files: Path, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def folder_run(small: Callable[..., Any], tmp_path: Path) -> Callable[..., Path]:
+    """Train on so many zeros and as many ones, in a folder whose test images are twenty of each digit that is named."""
+    from PIL import Image
+
+    from drumlin.data import load
+    from drumlin.training import train
+
+    def make(each: int, tested: tuple[int, ...]) -> Path:
+        images = load("digits:0,1", "train")
+        parts = [("train", digit, slice(0, each)) for digit in (0, 1)]
+        for split, digit, part in [*parts, *(("test", digit, slice(20, 40)) for digit in tested)]:
+            folder = tmp_path / "data" / split / str(digit)
+            folder.mkdir(parents=True)
+            for i, pixels in enumerate(images.pixels[images.labels == digit][part, 0].numpy()):
+                Image.fromarray(pixels).save(folder / f"{i}.png")
+        train(small("softmax", f"folder:{tmp_path / 'data'}", holdout=0.0), tmp_path / "run")
+        return tmp_path / "run"
+
+    return make
+
+
 def test_neighbours_and_clusters(drumlin: Drumlin, copied: Copy) -> None:
     run = copied("gm")
     outcome = drumlin("evaluate", run, "--neighbours", "--clusters")
@@ -37,6 +59,15 @@ def test_neighbours_and_clusters(drumlin: Drumlin, copied: Copy) -> None:
     line = next(line for line in outcome.out.splitlines() if "ward, geometric mean" in line)
     assert line.endswith(f"{record.value:.4f}")
     assert (run / "arrays" / "clusters.safetensors").is_file()
+
+
+def test_more_neighbours_than_training_images(drumlin: Drumlin, folder_run: Callable[..., Path]) -> None:
+    run = folder_run(4, tested=(0, 1))
+    outcome = drumlin("evaluate", run, "--neighbours")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err == "drumlin: 10 neighbours are not measured: 8 images were trained on\n"
+    found = select(read(run / "results.jsonl"), task="neighbours")
+    assert {r.protocol.partition(",")[0] for r in found} == {"k=1", "k=5"}
 
 
 def test_windows(drumlin: Drumlin, refused: Refused, copied: Copy) -> None:
@@ -71,22 +102,10 @@ def test_pairs(drumlin: Drumlin, copied: Copy, pairs: Path, digit_files: Path) -
 
 
 def test_test_images_of_one_class(
-    drumlin: Drumlin, small: Callable[..., Any], pairs: Path, digit_files: Path, tmp_path: Path
+    drumlin: Drumlin, folder_run: Callable[..., Path], pairs: Path, digit_files: Path
 ) -> None:
     """Pairs are told all the same, and everything else that one class has."""
-    from PIL import Image
-
-    from drumlin.data import load
-    from drumlin.training import train
-
-    images = load("digits:0,1", "train")
-    for split, digit, part in (("train", 0, slice(0, 20)), ("train", 1, slice(0, 20)), ("test", 1, slice(20, 40))):
-        folder = tmp_path / "data" / split / str(digit)
-        folder.mkdir(parents=True)
-        for i, pixels in enumerate(images.pixels[images.labels == digit][part, 0].numpy()):
-            Image.fromarray(pixels).save(folder / f"{i}.png")
-    run = tmp_path / "run"
-    train(small("softmax", f"folder:{tmp_path / 'data'}"), run)
+    run = folder_run(20, tested=(1,))
     outcome = drumlin("evaluate", run, "--pairs", pairs, "--pair-images", digit_files, "--pca", 4)
     assert outcome.code == 0, outcome.err
     assert outcome.err.startswith("drumlin: the test images are of one class: ")
