@@ -57,7 +57,7 @@ def test_neighbours_and_clusters(drumlin: Drumlin, copied: Copy) -> None:
     assert f"{100 * record.ci_low:.2f}% to {100 * record.ci_high:.2f}%" in line
     (record,) = select(records, task="clusters", protocol="ward, geometric mean")
     line = next(line for line in outcome.out.splitlines() if "ward, geometric mean" in line)
-    assert line.endswith(f"{record.value:.4f}")
+    assert line.split()[-2:] == [f"{record.value:.4f}", str(record.n)]
     assert (run / "arrays" / "clusters.safetensors").is_file()
 
 
@@ -96,6 +96,11 @@ def test_pairs(drumlin: Drumlin, copied: Copy, pairs: Path, digit_files: Path) -
             line for line in outcome.out.splitlines() if f" {record.protocol} " in line and "-error" not in line
         )
         assert f"{100 * record.value:.2f}%" in line
+        assert line.split()[-1] == "8"  # pairs
+    assert outcome.out.splitlines()[0].split()[-1] == "n"
+    assert " –  " in next(
+        line for line in outcome.out.splitlines() if "tpr@fpr=0.01" in line
+    )  # of four different pairs
     outcome = drumlin(*words, "--pca", "None", "--threshold-pairs", pairs)
     assert outcome.code == 0, outcome.err
     assert f"no PCA, mirrored, threshold from {name}" in outcome.out
@@ -136,6 +141,19 @@ def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, 
     assert "is not in" in message
     assert "nosuch cannot be read" in refused("evaluate", run, "--pairs", "nosuch", "--pair-images", digit_files)
     assert not (run / "results.jsonl").exists()
+
+
+def test_a_record_without_a_number_is_shown(digits_runs: Callable[[str], Path]) -> None:
+    from drumlin.cli.evaluate import _lines
+    from drumlin.tasks import Subject
+    from drumlin.training import Run
+
+    made = Subject(Run(digits_runs("softmax")))
+    facts = {"split": "test", "protocol": "p", "n": 5}
+    shown = _lines(
+        [made.record("t", name, None, unit=unit, **facts) for name, unit in (("a", "fraction"), ("b", "ratio"))]
+    )
+    assert [line.split() for line in shown.splitlines()[1:]] == [["t", name, "p", "–", "5"] for name in "ab"]
 
 
 def test_help_says_what_there_is(drumlin: Drumlin) -> None:

@@ -82,15 +82,19 @@ def _read(file: Path | None, images: Path | None) -> Pairs | None:
     return None if file is None or images is None else read_pairs(file, images)
 
 
+def _four_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
 def _lines(records: Sequence[Record]) -> str:
     """Return the records as a table, by their protocols where these are all that tells one from another."""
     if not all(record.protocol for record in records):
         return record_lines(records)
     rows = []
     for record in records:
-        show = percent if record.unit == "fraction" else "{:.4f}".format
+        show = percent if record.unit == "fraction" else _four_digits
         interval = "" if record.ci_low is None else f"{show(record.ci_low)} to {show(record.ci_high)}"
-        rows.append([record.task, record.metric, record.protocol, show(record.value), interval])
-    headers = ["task", "metric", "of", "value", "95% interval"]
+        rows.append([record.task, record.metric, record.protocol, show(record.value), interval, str(record.n or "")])
+    headers = ["task", "metric", "of", "value", "95% interval", "n"]
     used = [i for i in range(len(headers)) if any(row[i] for row in rows)]
     return table([headers[i] for i in used], [[row[i] for i in used] for row in rows])

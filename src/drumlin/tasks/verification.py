@@ -18,7 +18,7 @@ from drumlin.data import AnyImages, Images
 from drumlin.data.images import in_order
 from drumlin.data.pairs import Pairs
 from drumlin.detectors._gaussians import class_means, pooled_covariance, whitening
-from drumlin.metrics.intervals import wilson
+from drumlin.metrics.intervals import student, wilson
 from drumlin.metrics.verification import (
     best_threshold,
     count_right,
@@ -31,7 +31,6 @@ from drumlin.tasks.base import Subject, TaskResult, as_arrays
 
 TASK = "verification"
 _CHUNK = 10_000
-_NORMAL_975 = 1.96
 
 Map = Callable[[Tensor], Tensor]
 
@@ -83,9 +82,10 @@ def verification(
         flip: False leaves the mirror images out.
 
     Returns:
-        For each score records of `accuracy`, in View 2 with mean ± 1.96 standard errors over the folds, cut to 0..1, as its interval
-        and with `accuracy-standard-error` beside, in View 1 with a Wilson interval; `auroc`, `equal-error-rate`, `tpr@fpr=0.01` and
-        `tpr@fpr=0.001`, pairs of the same as positives. The protocol names file, score, PCA and view. Arrays `FILE/same` and
+        For each score records of `accuracy`, in View 2 with Student's interval of the mean over the folds, cut to 0..1 (none where all
+        folds have one accuracy), and with `accuracy-standard-error` beside, in View 1 with a Wilson interval; `auroc`,
+        `equal-error-rate`, `tpr@fpr=0.01` and `tpr@fpr=0.001`, pairs of the same as positives (no value of fewer than 100 and 1,000
+        different pairs). The protocol names file, score, PCA and view. Arrays `FILE/same` and
         `FILE/fold` (P,), and with the protocol in the place of the file `distance` (P,), `fpr` and `tpr` of the ROC curve.
 
     Raises:
@@ -122,9 +122,9 @@ def verification(
             records.append(subject.record(TASK, "accuracy", right / len(pairs), protocol=view, **interval, **facts))
         elif pairs.folds > 1:
             folded = folded_accuracy(own, same, pairs.fold.numpy())
-            half = _NORMAL_975 * folded.standard_error
             view = f"{protocol}, {pairs.folds} folds"
-            interval = {"ci_low": max(0.0, folded.mean - half), "ci_high": min(1.0, folded.mean + half)}
+            spread = student(folded.mean, folded.standard_error, pairs.folds)
+            interval = {} if spread is None else {"ci_low": max(0.0, spread[0]), "ci_high": min(1.0, spread[1])}
             records.append(subject.record(TASK, "accuracy", folded.mean, protocol=view, **interval, **facts))
             error = folded.standard_error
             records.append(subject.record(TASK, "accuracy-standard-error", error, protocol=view, **facts))
