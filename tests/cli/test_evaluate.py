@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,19 @@ def test_test_images_of_one_class(
     assert "test images are of one class: clusters" in outcome.err.splitlines()[-1]
     assert "intra-class-spread" in outcome.out
     assert {r.task for r in read(run / "results.jsonl")} == {"classification", "geometry"}
+
+
+def test_pairs_of_people_who_were_trained_on(drumlin: Drumlin, folder_run: Callable[..., Path], tmp_path: Path) -> None:
+    run = folder_run(20, tested=(0, 1))
+    people = tmp_path / "people"
+    for digit in ("0", "1"):
+        (people / digit).mkdir(parents=True)
+        for i in (1, 2):
+            shutil.copy(tmp_path / "data" / "test" / digit / f"{i}.png", people / digit / f"{digit}_{i:04d}.png")
+    (people / "pairs.txt").write_text("1\n0\t1\t2\n0\t1\t1\t2\n")
+    outcome = drumlin("evaluate", run, "--pairs", people / "pairs.txt", "--pair-images", people, "--pca", 4)
+    assert outcome.code == 0, outcome.err
+    assert "drumlin: 2 of the 2 people in people/pairs.txt are classes that the run was trained on" in outcome.err
 
 
 def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, digit_files: Path) -> None:

@@ -1,5 +1,6 @@
 import math
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +143,41 @@ def test_folds_that_agree_have_no_interval(subject: Make, tmp_path: Path) -> Non
     assert (found["accuracy"].ci_low, found["accuracy"].ci_high) == (None, None)
     assert found["auroc"].value == 1
     assert found["tpr@fpr=0.01"].value is None  # of three different pairs
+
+
+@pytest.mark.parametrize(
+    ("people", "warning"),
+    [
+        (("8", "9"), None),
+        (("1", "9"), "^1 of the 2 people in "),
+        (("0", "7"), "^2 of the 2 people in .*/pairs.txt are classes "),
+    ],
+)
+def test_people_who_were_trained_on(
+    subject: Make, tmp_path: Path, people: tuple[str, str], warning: str | None
+) -> None:
+    """In LFW's format the folders are people; the digits 0 to 7 were trained on."""
+    images = load("digits", "test")
+    for digit in people:
+        (tmp_path / digit).mkdir()
+        for i, pixels in enumerate(images.pixels[images.labels == int(digit)][:2, 0].numpy(), start=1):
+            Image.fromarray(pixels).save(tmp_path / digit / f"{digit}_{i:04d}.png")
+    a, b = people
+    (tmp_path / "pairs.txt").write_text(f"1\n{a}\t1\t2\n{a}\t1\t{b}\t2\n")
+    (tmp_path / "paths.txt").write_text(f"{a}/{a}_0001.png {a}/{a}_0002.png 1\n{a}/{a}_0001.png {b}/{b}_0002.png 0\n")
+    made, pairs, nameless = (
+        subject("softmax"),
+        *(read_pairs(tmp_path / f"{n}.txt", tmp_path) for n in ("pairs", "paths")),
+    )
+    assert nameless.people == frozenset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        verification(made, nameless, threshold_pairs=pairs, scores=["l2"], pca=None)
+        if warning is None:
+            verification(made, pairs, scores=["l2"], pca=None)
+    if warning is not None:
+        with pytest.warns(UserWarning, match=warning):
+            verification(made, pairs, scores=["l2"], pca=None)
 
 
 def test_an_image_and_its_mirror_image_are_one_to_it(subject: Make, tmp_path: Path) -> None:

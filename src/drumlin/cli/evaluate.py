@@ -32,7 +32,8 @@ class Evaluate(RunFlags):
     margin: int = 0
     """For that, images are brought to so many pixels more than the network takes; 32 is usual for 224 pixels."""
     pairs: Path | None = None
-    """Also tell pairs of images of the same from pairs of different ones: LFW's pairs.txt, or lines of PATH PATH SAME [FOLD]."""
+    """Also tell pairs of images of the same from pairs of different ones: LFW's pairs.txt, or lines of PATH PATH SAME [FOLD].
+    Of people who were trained on the numbers are not those of strangers: a warning counts those that LFW's format names."""
     pair_images: Path | None = None
     """Folder of the images in --pairs."""
     threshold_pairs: Path | None = None

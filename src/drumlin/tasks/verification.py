@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,8 +70,9 @@ def verification(
     - `mahalanobis`: √((a − b)ᵀ Σ⁻¹ (a − b)), Σ the covariance within the classes that were trained on, pooled. L does not say which it
       took; that of all features would make no difference between what tells persons apart and what does not.
 
-    Components and Σ are fitted to the features of the training images alone, unmirrored; that no person among them is in the pairs
-    is for whoever chose them to see to. The threshold for accuracy comes from `threshold_pairs` (LFW's View 1) or, without these, for
+    Components and Σ are fitted to the features of the training images alone, unmirrored. Where the file of `pairs` names people and
+    classes that were trained on are among them, a warning counts them; of pairs that name nobody it is for whoever chose them to see
+    to. The threshold for accuracy comes from `threshold_pairs` (LFW's View 1) or, without these, for
     each fold from the other folds (View 2); of pairs without folds there is no accuracy.
 
     Args:
@@ -95,6 +97,7 @@ def verification(
     Source: Huang et al., Labeled Faces in the Wild, 2007; T §4.2 (PCA from 512 to 64, then L2); L §4.2 (PCA, then Mahalanobis).
     """
     subject.begin()
+    _warn_of_known(pairs, subject.run.classifier.class_names)
     chosen = {name: _score(name) for name in scores}
     if not chosen:
         raise ValueError(f"scores must be at least one of {', '.join(SCORES)}")
@@ -134,6 +137,15 @@ def verification(
         found = {"distance": own, "fpr": curve.fpr, "tpr": curve.tpr}
         arrays |= {f"{protocol}/{key}": value for key, value in found.items()}
     return TaskResult(records, as_arrays(arrays))
+
+
+def _warn_of_known(pairs: Pairs, trained: Sequence[str]) -> None:
+    known = pairs.people & set(trained)
+    if known:
+        warnings.warn(
+            f"{len(known)} of the {len(pairs.people)} people in {pairs.name} are classes that the run was trained on:"
+            " how well it tells strangers is not measured by them"
+        )
 
 
 def _score(name: str) -> Callable[[Tensor, Tensor], Map]:
