@@ -157,6 +157,20 @@ def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, 
     assert not (run / "results.jsonl").exists()
 
 
+@pytest.mark.parametrize("words", [("evaluate",), ("detect", "--ood", "noise"), ("attack",), ("calibrate",)])
+def test_damaged_records_are_told_before_anything_is_measured(
+    refused: Refused, copied: Copy, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    from drumlin.tasks import Subject
+
+    run = copied("softmax")
+    (run / "results.jsonl").write_text('{"schema": 1, "ru\n{}\n')
+    monkeypatch.setattr(Subject, "features", lambda *arguments: pytest.fail("measures"))
+    message = refused(words[0], run, *words[1:])
+    assert message.startswith(f"{run / 'results.jsonl'}:1: not JSON")
+    assert "delete that line, or the file" in message
+
+
 def test_a_record_without_a_number_is_shown(digits_runs: Callable[[str], Path]) -> None:
     from drumlin.cli.evaluate import _lines
     from drumlin.tasks import Subject
