@@ -157,7 +157,7 @@ def spoil(path, line, **changes):
         ({"schema": 2, "colour": 1}, "schema 2 is not known"),
         ({"colour": 1}, "unknown field of a record 'colour'"),
         ({"value": "drop"}, "missing.*'value'"),
-        ({"schema": "drop"}, "not a record of drumlin"),
+        ({"schema": "drop"}, "not a record of drumlin.*delete that line"),
         ({"value": "0.5"}, r"value must be of type float \| None, not '0.5' of type str"),
         ({"value": math.nan}, "value must be finite, not nan"),
     ],
@@ -174,8 +174,11 @@ def test_a_damaged_line_before_the_last_is_no_torn_one(path, line):
     lines = path.read_bytes().splitlines(keepends=True)
     lines[line - 1] = lines[line - 1][:20] + b"\n"
     path.write_bytes(b"".join(lines))
-    with pytest.raises(ValueError, match=f"results.jsonl:{line}: not JSON"):
+    with pytest.raises(ValueError, match=f"results.jsonl:{line}: not JSON .*: delete that line, or the file, to go on"):
         read(path)
+    del lines[line - 1]
+    path.write_bytes(b"".join(lines))
+    assert read(path) == [record(), record()]  # as the message says
 
 
 def test_a_last_line_with_its_line_end_is_no_torn_one(path):

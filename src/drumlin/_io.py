@@ -147,6 +147,32 @@ def check_seal(value: dict[str, Any], path: str | os.PathLike[str]) -> None:
         raise ValueError(f"{path} is damaged or was changed by hand (its hash differs)")
 
 
+def check_version(value: Any, path: str | os.PathLike[str], version: int, remedy: str = "") -> None:
+    """Check the `schema` of a JSON value that was read from `path`.
+
+    Args:
+        value: of any kind: the file may be another program's.
+        version: the one that is read.
+        remedy: what the user can do, for the messages.
+
+    Raises:
+        ValueError: it is no object of drumlin's, or of another version.
+
+    >>> check_version({"schema": 1}, "a.json", 1)
+    >>> check_version({"model_type": "vit"}, "a.json", 1)
+    Traceback (most recent call last):
+    ValueError: a.json is not drumlin's, it has no version of such a file: give a folder that drumlin wrote
+    """
+    found = value.get("schema") if isinstance(value, dict) else None
+    advice = f"; {remedy}" if remedy else ""
+    if not isinstance(found, int):
+        raise ValueError(
+            f"{path} is not drumlin's, it has no version of such a file: give a folder that drumlin wrote{advice}"
+        )
+    if found != version:
+        raise ValueError(f"{path} is of version {found}; this drumlin reads version {version}{advice}")
+
+
 def hash_file(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, read in pieces; hexadecimal."""
     with open(path, "rb") as file:

@@ -321,6 +321,15 @@ def test_artifacts_of_another_version(refused: Refused, calibrated: Path, digit_
     assert f"{file} is of version 99; this drumlin reads version 1" in message
 
 
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_a_folder_of_another_program(refused: Refused, tmp_path: Path, command: str) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "vit"}')
+    (tmp_path / "model.json").write_text("{}")
+    message = refused(command, tmp_path)
+    assert f"{tmp_path / 'config.json'} is not drumlin's" in message
+    assert "give a folder that drumlin wrote" in message
+
+
 @pytest.mark.parametrize(
     "file", ["model.safetensors", "calibration.safetensors", "detector.safetensors", "detector.json"]
 )

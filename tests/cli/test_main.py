@@ -1,9 +1,11 @@
+import contextlib
 import io
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,44 @@ def test_errors_of_many_lines_are_told_in_one(refused: Callable[..., str], monke
 
     monkeypatch.setattr(heads, "run", broken)
     assert refused("heads") == "no space left"
+
+
+def test_warnings_are_told_in_one_line_each_once(drumlin: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from drumlin.cli import heads
+
+    def warned(words: object) -> int:
+        for text in ("the file\n  is torn", "the file\n  is torn", "full"):
+            warnings.warn(text)
+        return 0
+
+    monkeypatch.setattr(heads, "run", warned)
+    for _ in range(2):  # what was told of one command is told of the next
+        outcome = drumlin("heads")
+        assert (outcome.code, outcome.out, outcome.err) == (0, "", "drumlin: the file is torn\ndrumlin: full\n")
+
+
+@pytest.mark.parametrize("ends", [lambda words: 0, lambda words: 1 / 0])
+def test_warnings_outside_a_command_are_as_they_were(monkeypatch: pytest.MonkeyPatch, ends: Callable[..., int]) -> None:
+    from drumlin.cli import heads
+
+    monkeypatch.setattr(heads, "run", ends)
+    before = warnings.showwarning, list(warnings.filters)
+    with contextlib.suppress(ZeroDivisionError):
+        main(["heads"])
+    assert (warnings.showwarning, list(warnings.filters)) == before
+
+
+@pytest.mark.slow
+def test_a_torn_last_record_is_told_without_our_source(copied: Callable[[str], Path]) -> None:
+    run = copied("softmax")
+    (run / "results.jsonl").write_text('{"schema": 1, "ru')
+    command = [sys.executable, "-m", "drumlin.cli", "evaluate", str(run)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=ENVIRONMENT)
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert lines
+    assert all(line.startswith(f"drumlin: {run / 'results.jsonl'}: ") for line in lines), lines
+    assert "torn last line of 17 bytes" in lines[0]
 
 
 def test_a_name_that_is_not_utf_8_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

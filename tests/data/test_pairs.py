@@ -55,6 +55,7 @@ def test_lfw_with_folds(people: Path, write: Callable[[str], Path]) -> None:
     assert pairs.fold.tolist() == [0, 0, 1, 1]
     assert (pairs.folds, len(pairs), pairs.name) == (2, 4, "set/pairs.txt")
     assert len(pairs.tree) == 6  # each image once
+    assert pairs.people == {"Ann", "Bo", "Cy"}
 
 
 def test_lfw_without_folds(people: Path, write: Callable[[str], Path]) -> None:

@@ -89,17 +89,33 @@ def test_spectra_of_small_classes():
     spectra = class_spectra([[0.0, 0, 0], [2, 0, 0], [5, 5, 5]], [1, 1, 3])
     assert spectra == pytest.approx(np.array([[1.0, 0, 0]]))
     assert class_spectra([[0.0, 1.0], [1.0, 0.0]], [0, 1]).shape == (0, 2)
+    random = np.random.default_rng(0)
+    z, y = random.normal(size=(39, 3)), np.repeat([0, 1], [20, 19])
+    assert class_spectra(z, y, at_least=20) == pytest.approx(class_spectra(z[:20], y[:20]))
+    assert class_spectra(z, y).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("n", "d"), [(20, 5), (20, 50), (100, 5)])
+def test_few_samples_have_few_dimensions(n, d):
+    """Why small classes are left out, as `LEAST` says: five directions come out at 4 of twenty samples, any number at 1 of two."""
+    z = np.random.default_rng(0).normal(size=(200 * n, d))
+    found = spectrum_shape(class_spectra(z, np.repeat(np.arange(200), n)))
+    assert found.participation_ratio == pytest.approx(d * (n - 1) / (d + n - 1), rel=0.05)
+    two = spectrum_shape(class_spectra(z[:400], np.repeat(np.arange(200), 2)))
+    assert two[:2] == pytest.approx((1, 1))
 
 
 def test_shape_of_spectra_by_hand():
-    assert spectrum_shape([[1.0] * 4]) == (0.25, 4, 1)
-    assert spectrum_shape([[5.0, 0, 0]]) == (1, 1, math.inf)
+    assert spectrum_shape([[1.0] * 4]) == (0.25, 4, 1, 1)
+    assert spectrum_shape([[5.0, 0, 0]]) == (1, 1, math.inf, 1)
     assert spectrum_shape([[5.0, 5e-13]]).condition == math.inf  # below the rounding of features
     # medians over classes, each by itself: the scale of a class does not matter
     three = spectrum_shape([[1.0, 1.0], [300.0, 100.0], [9.0, 1.0], [0.0, 0.0]])
-    assert three == pytest.approx((0.75, 1.6, 3))
+    assert three == pytest.approx((0.75, 1.6, 3, 3))  # the class without spread is in none of them
     assert spectrum_shape([[2.0, 1.0], [1.0, 0.0]]).condition == 2  # of an even number with one infinite
-    assert all(math.isnan(value) for value in spectrum_shape([[0.0, 0.0]]))
+    *values, classes = spectrum_shape([[0.0, 0.0]])
+    assert all(math.isnan(value) for value in values)
+    assert classes == 0
 
 
 def test_normality_of_classes():

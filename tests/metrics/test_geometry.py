@@ -48,6 +48,13 @@ def test_spread_of_classes_with_one_mean():
     assert result == (1, 0, math.inf)
 
 
+def test_one_class_has_a_spread_and_no_distance():
+    intra, inter, ratio = spread([[1.0], [5.0]], [3, 3])
+    assert intra == 2
+    assert math.isnan(inter)
+    assert math.isnan(ratio)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -55,7 +62,6 @@ def test_spread_of_classes_with_one_mean():
         (lambda: pair_distances([1.0, 2.0]), r"points must be an array \(n, d\).*not of shape \(2,\)"),
         (lambda: pair_distances([[1.0], [math.nan], [math.inf]]), "points must be finite; 2 of 3 rows are not"),
         (lambda: spread([[1.0], [2.0]], [0]), r"labels must be one a row of features, 2, not of shape \(1,\)"),
-        (lambda: spread([[1.0], [2.0]], [3, 3]), "labels must have at least two classes"),
         (lambda: spread([[1.0], [math.nan]], [0, 1]), "features must be finite; 1 of 2"),
     ],
 )

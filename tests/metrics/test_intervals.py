@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from drumlin.metrics.intervals import false_alarm_interval, refused_ranks, wilson
+from drumlin.metrics.intervals import false_alarm_interval, refused_ranks, student, wilson
 
 
 @given(st.integers(1, 500), st.floats(0, 1), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
@@ -14,6 +14,24 @@ def test_wilson_agrees_with_scipy(n, share, level):
     count = round(share * n)
     expected = stats.binomtest(count, n).proportion_ci(level, method="wilson")
     assert wilson(count, n, level=level) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@given(st.integers(2, 400), st.floats(0.01, 9), st.sampled_from([0.2, 0.9, 0.95, 0.999]))
+def test_student_agrees_with_scipy(n, error, level):
+    expected = stats.t.interval(level, n - 1, loc=0.5, scale=error)
+    assert student(0.5, error, n, level=level) == pytest.approx(expected, rel=1e-9)
+
+
+def test_student_covers_as_often_as_it_says():
+    """Of three values each; ±1.96 standard errors would cover 81%."""
+    values = np.random.default_rng(0).normal(size=(4000, 3))
+    errors = values.std(1, ddof=1) / math.sqrt(3)
+    covered = [student(m, e, 3) for m, e in zip(values.mean(1), errors, strict=True)]
+    assert np.mean([low < 0 < high for low, high in covered]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_student_of_values_that_agree():
+    assert student(1.0, 0.0, 3) is None
 
 
 def test_refused_ranks_where_the_product_is_rounded_down():

@@ -68,6 +68,15 @@ def test_standard_error_by_hand():
     assert found.standard_error == pytest.approx(math.sqrt(1 / 12) / math.sqrt(3))
 
 
+def test_folds_of_one_accuracy_have_no_error():
+    """Also where their mean is rounded, as that of 0.8 three times is."""
+    d, same = [1.0, 1.0, 1.0, 3.0, 2.0], [True] * 4 + [False]
+    found = folded_accuracy(np.tile(d, 3), np.tile(same, 3), np.repeat(range(3), 5))
+    assert found.accuracies.tolist() == [0.8] * 3
+    assert found.accuracies.std(ddof=1) > 0
+    assert found.standard_error == 0
+
+
 def test_folds_by_a_slow_loop():
     d, same = drawn(200, 0)
     fold = np.random.default_rng(1).permutation(200) % 10
@@ -105,10 +114,19 @@ def test_rates_agree_with_scikit_learn():
 
 def test_pairs_of_the_same_are_the_positives():
     """Two of the same are nearest, the third farthest of all: no false alarm up to two thirds of them."""
-    found = verification_metrics([1.0, 2.0, 9.0, 3.0, 4.0], [True, True, True, False, False])
+    found = verification_metrics([1.0, 2.0, 9.0] + [3.0, 4.0] * 500, [True] * 3 + [False] * 1000)
     assert found["tpr@fpr=0.001"] == pytest.approx(2 / 3)
     assert found["auroc"] == pytest.approx(2 / 3)
     assert list(found) == ["auroc", "equal-error-rate", "tpr@fpr=0.01", "tpr@fpr=0.001"]
+
+
+@pytest.mark.parametrize(("different", "known"), [(6, 0), (99, 0), (100, 1), (999, 1), (1000, 2)])
+def test_a_rate_of_fewer_pairs_than_it_takes_has_no_value(different, known):
+    found = verification_metrics(np.arange(different + 5.0), np.arange(different + 5) < 5)
+    rates = [found[f"tpr@fpr={fpr}"] for fpr in (0.01, 0.001)]
+    assert rates[:known] == [1.0] * known
+    assert all(math.isnan(rate) for rate in rates[known:])
+    assert found["auroc"] == 1
 
 
 @pytest.mark.parametrize(

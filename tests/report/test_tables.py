@@ -45,6 +45,7 @@ def test_every_record_is_there_with_its_own_value_a_run(run_writer) -> None:
     runs = [writer.contents() for writer in writers]
     html = tables.records(runs)
     rows = {tuple(row[:2]): row for row in _cells(html)}
+    assert rows["task", "metric"][8:] == ["n", "expected", "source"]  # of images, but also of pairs or classes
     assert rows["detection", "auroc"][2:8] == ["msp", "noise", "p", "fraction", "0.1235", "–"]
     assert 'data-v="0.123456789"' in html
     assert rows["robustness", "distortion"][6:8] == ["–", "–"]

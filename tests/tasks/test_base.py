@@ -58,6 +58,24 @@ def test_a_value_that_is_there_already_is_not_stored_again(subject: Make) -> Non
     assert [record.value for record in stored_records(made.run)] == [0.5, 0.25, 0.5]
 
 
+def test_a_value_with_another_interval_or_n_is_stored_anew(subject: Make) -> None:
+    """As after a version that computes them otherwise: what is printed and what is stored are one."""
+    made = subject("gm")
+    for value in (0.5, None):
+        before = len(stored_records(made.run))
+        for facts in (
+            {},
+            {"n": 3},
+            {"n": 3},
+            {"n": 3, "ci_low": 0.1, "ci_high": 0.9},
+            {"n": 3, "ci_low": 0.1, "ci_high": 1.0},
+        ):
+            record = made.record("task", "first", value, split="test", unit="1", **facts)
+            TaskResult([record]).store(made.run.folder, "task")
+        assert len(stored_records(made.run)) == before + 4
+        assert stored_records(made.run)[-1] == record
+
+
 def test_without_arrays_no_file_is_written(subject: Make) -> None:
     made = subject("gm")
     TaskResult([made.record("task", "first", 0.5, split="test", unit="1")]).store(made.run.folder, "task")

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_run_is_evaluated_by_error_geometry_and_map(subject: Callable[[str], Subject]) -> None:
     made = subject("gm")
-    results = evaluation(made)
+    results = dict(evaluation(made))
     assert list(results) == ["classification", "geometry", "map"]
     values = [(r.metric, r.value) for r in results["classification"].records]
     assert values == [(r.metric, r.value) for r in classification(made).records]
@@ -21,7 +21,7 @@ def test_a_run_is_evaluated_by_error_geometry_and_map(subject: Callable[[str], S
 
 def test_what_takes_longer_is_measured_where_it_is_asked_for(subject: Callable[[str], Subject]) -> None:
     made = subject("gm")
-    results = evaluation(made, ["clusters", "neighbours"])
+    results = dict(evaluation(made, ["clusters", "neighbours"]))
     assert list(results) == ["classification", "geometry", "map", "clusters", "neighbours"]
     assert {r.task for name in ("clusters", "neighbours") for r in results[name].records} == {"clusters", "neighbours"}
     with pytest.raises(ValueError, match="unknown measurement 'neighbors': did you mean 'neighbours'"):

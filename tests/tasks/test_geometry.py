@@ -7,7 +7,7 @@ import torch
 from drumlin.features import FeatureSet
 from drumlin.functional import gm_optimal_distance
 from drumlin.heads import GaussianMixtureHead, SoftmaxHead
-from drumlin.tasks import Subject
+from drumlin.tasks import Subject, TaskResult
 from drumlin.tasks.geometry import class_means, geometry, optimal_distance
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,57 @@ def test_classes_too_small_to_test(subject: Make) -> None:
     records = {record.metric: record for record in geometry(subject("softmax")).records}
     for metric in ("classes-not-normal", "kurtosis-ratio"):
         assert (records[metric].value, records[metric].n) == (None, 0)
-    assert records["eigenvalue-ratio"].value is not None
+    for metric in SHAPE:
+        assert records[metric].value is not None
+        assert records[metric].n == 8
+
+
+SHAPE = ("first-eigenvalue", "effective-dimensions", "eigenvalue-ratio")
+NORMALITY = ("classes-not-normal", "kurtosis-ratio")
+
+
+def of_sizes(subject: Make, monkeypatch: pytest.MonkeyPatch, sizes: list[int]) -> TaskResult:
+    """Geometry of Gaussian classes of so many test features in 16 dimensions."""
+    y = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    z = torch.randn(len(y), 16, generator=torch.Generator().manual_seed(0))
+    test = FeatureSet(z, torch.zeros(len(y), 8), y)
+    train = FeatureSet(torch.randn(8, 16), torch.zeros(8, 8), torch.arange(8))
+    monkeypatch.setattr(Subject, "features", lambda self, i: {"train": train, "test": test}[i.split])
+    return geometry(subject("softmax"))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shaped", "tested"),
+    [
+        ([50, 50, 50, 50, 19, 19, 2, 1], 4, 4),  # half of them are enough
+        ([50, 50, 50, 20, 19, 19, 2, 1], 4, 3),  # twenty have a shape; the test in ten directions needs fifty
+        ([50, 50, 50, 19, 19, 19, 2, 1], 3, 3),
+        ([90, 2, 2, 2, 2, 2, 2, 2], 1, 1),  # as in LFW: the first share of two images is all of it
+        ([90, 2], 1, 1),  # half of two is one alone
+        ([2] * 8, 0, 0),
+    ],
+)
+def test_what_few_of_the_classes_say_is_no_value(
+    subject: Make, monkeypatch: pytest.MonkeyPatch, sizes: list[int], shaped: int, tested: int
+) -> None:
+    result = of_sizes(subject, monkeypatch, sizes)
+    records = {record.metric: record for record in result.records}
+    for metrics, classes in ((SHAPE, shaped), (NORMALITY, tested)):
+        for metric in metrics:
+            assert records[metric].n == classes
+            assert (records[metric].value is None) == (classes < max(2, len(sizes) / 2))
+    assert result.arrays["eigenvalues"].shape == (shaped, 16)
+    assert records["intra-class-spread"].n == sum(sizes)
+    assert records["intra-class-spread"].value is not None
+
+
+def test_test_images_of_one_class(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.warns(UserWarning, match="the test images are of one class: distances between classes"):
+        records = {record.metric: record for record in of_sizes(subject, monkeypatch, [90]).records}
+    for metric in ("inter-class-distance", "intra-inter-ratio", *SHAPE, *NORMALITY):
+        assert records[metric].value is None
+    for metric in ("intra-class-spread", "center-loss", "mean-distance"):
+        assert records[metric].value is not None
 
 
 def test_class_means_by_hand() -> None:

@@ -1,4 +1,6 @@
+import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -62,6 +64,32 @@ def test_neighbours_that_are_not_there(subject: Make) -> None:
     assert neighbours(made, [n]).records[0].value is not None
     with pytest.raises(ValueError, match=f"ks must be at most the {n} images that were trained on, got {n + 1}"):
         neighbours(made, (1, n + 1))
+    with pytest.raises(ValueError, match=r"got 10000"):
+        neighbours(made, (10_000,))
     for ks in ((), (5, 0)):
         with pytest.raises(ValueError, match="ks must be numbers of neighbours, each at least 1, got"):
             neighbours(made, ks)
+
+
+@pytest.mark.parametrize(
+    ("images", "measured", "warning"),
+    [
+        (10, [1, 5, 10], None),
+        (9, [1, 5], "^10 neighbours are not measured: 9 images were trained on$"),
+        (5, [1, 5], "^10 neighbours are not measured: 5 "),
+        (2, [1], "^5 and 10 neighbours are not measured: 2 images"),
+    ],
+)
+def test_of_the_usual_numbers_those_that_are_possible(
+    subject: Make, monkeypatch: pytest.MonkeyPatch, images: int, measured: list[int], warning: str | None
+) -> None:
+    made = subject("softmax")
+    few = made.run.train_images().subset(range(images))
+    monkeypatch.setattr(type(made.run), "train_images", lambda self: few)
+    with nullcontext() if warning is None else pytest.warns(UserWarning, match=warning), warnings.catch_warnings():
+        if warning is None:
+            warnings.simplefilter("error")
+        records = neighbours(made).records
+    assert [r.protocol for r in records if r.protocol.endswith("as they are")] == [
+        f"k={k}, features as they are" for k in measured
+    ]

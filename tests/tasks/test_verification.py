@@ -1,5 +1,6 @@
 import math
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from drumlin.data import ImageFiles, load, opening
@@ -95,8 +97,9 @@ def test_scores_by_a_slow_loop(subject: Make, listed: Listed, head: str, pca: in
         accuracy = records["accuracy", f"{protocol}, 5 folds"]
         error = np.std(shares, ddof=1) / math.sqrt(5)
         assert accuracy.value == pytest.approx(np.mean(shares))
-        assert accuracy.ci_low == pytest.approx(np.mean(shares) - 1.96 * error)
-        assert accuracy.ci_high == pytest.approx(min(1, np.mean(shares) + 1.96 * error))
+        half = stats.t.ppf(0.975, 4) * error
+        assert accuracy.ci_low == pytest.approx(max(0, np.mean(shares) - half))
+        assert accuracy.ci_high == pytest.approx(min(1, np.mean(shares) + half))
         assert records["accuracy-standard-error", f"{protocol}, 5 folds"].value == pytest.approx(error)
         assert (accuracy.n, accuracy.unit, accuracy.task) == (60, "fraction", "verification")
         assert result.arrays[f"{protocol}/tpr"][-1] == 1
@@ -124,6 +127,57 @@ def test_view_1_takes_its_threshold_from_other_pairs(subject: Make, listed: List
 def test_pairs_without_folds_have_no_accuracy(subject: Make, listed: Listed) -> None:
     result = verification(subject("softmax"), listed(folds=None), scores=["cosine"], pca=None)
     assert [r.metric for r in result.records] == ["auroc", "equal-error-rate", "tpr@fpr=0.01", "tpr@fpr=0.001"]
+
+
+def test_folds_that_agree_have_no_interval(subject: Make, tmp_path: Path) -> None:
+    """Three folds all at 100% are no certainty. A pair of the same is one image twice."""
+    pixels = load("digits:8,9", "test").pixels[:2, 0].numpy()
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    (tmp_path / "pairs").write_text("\n".join(f"0.png 0.png 1 {fold}\n0.png 1.png 0 {fold}" for fold in range(3)))
+    records = verification(
+        subject("softmax"), read_pairs(tmp_path / "pairs", tmp_path), scores=["l2"], pca=None
+    ).records
+    found = {record.metric: record for record in records}
+    assert (found["accuracy"].value, found["accuracy-standard-error"].value) == (1, 0)
+    assert (found["accuracy"].ci_low, found["accuracy"].ci_high) == (None, None)
+    assert found["auroc"].value == 1
+    assert found["tpr@fpr=0.01"].value is None  # of three different pairs
+
+
+@pytest.mark.parametrize(
+    ("people", "warning"),
+    [
+        (("8", "9"), None),
+        (("1", "9"), "^1 of the 2 people in "),
+        (("0", "7"), "^2 of the 2 people in .*/pairs.txt are classes "),
+    ],
+)
+def test_people_who_were_trained_on(
+    subject: Make, tmp_path: Path, people: tuple[str, str], warning: str | None
+) -> None:
+    """In LFW's format the folders are people; the digits 0 to 7 were trained on."""
+    images = load("digits", "test")
+    for digit in people:
+        (tmp_path / digit).mkdir()
+        for i, pixels in enumerate(images.pixels[images.labels == int(digit)][:2, 0].numpy(), start=1):
+            Image.fromarray(pixels).save(tmp_path / digit / f"{digit}_{i:04d}.png")
+    a, b = people
+    (tmp_path / "pairs.txt").write_text(f"1\n{a}\t1\t2\n{a}\t1\t{b}\t2\n")
+    (tmp_path / "paths.txt").write_text(f"{a}/{a}_0001.png {a}/{a}_0002.png 1\n{a}/{a}_0001.png {b}/{b}_0002.png 0\n")
+    made, pairs, nameless = (
+        subject("softmax"),
+        *(read_pairs(tmp_path / f"{n}.txt", tmp_path) for n in ("pairs", "paths")),
+    )
+    assert nameless.people == frozenset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        verification(made, nameless, threshold_pairs=pairs, scores=["l2"], pca=None)
+        if warning is None:
+            verification(made, pairs, scores=["l2"], pca=None)
+    if warning is not None:
+        with pytest.warns(UserWarning, match=warning):
+            verification(made, pairs, scores=["l2"], pca=None)
 
 
 def test_an_image_and_its_mirror_image_are_one_to_it(subject: Make, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_no_run(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda v: v.update(schema=2), r"config\.json is of version 2; this drumlin reads version 1"),
-        (lambda v: v.pop("schema"), r"config\.json is of version None"),
+        (lambda v: v.pop("schema"), r"config\.json is not drumlin's"),
         (lambda v: v.pop("seed"), r"config\.json does not describe a run of this version: 'seed' is missing"),
         (lambda v: v["training"].update(speed=1), r"config\.json does not describe .* 'speed'"),
         (lambda v: v["head"].update(name="gmm"), r"config\.json does not describe .* unknown head 'gmm'"),
@@ -91,10 +91,10 @@ def test_a_configuration_changed_by_hand(config: Path) -> None:
         read_config(config.parent)
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "3", "null"])
+@pytest.mark.parametrize("text", ["[1, 2]", "3", "null", "{}", '{"schema": "https://a.b"}'])
 def test_json_that_is_no_configuration(config: Path, text: str) -> None:
     config.write_text(text)
-    with pytest.raises(ValueError, match=r"config\.json is of version None"):
+    with pytest.raises(ValueError, match=r"config\.json is not drumlin's"):
         read_config(config.parent)
 
 

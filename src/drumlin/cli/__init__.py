@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 
 import drumlin
 from drumlin._io import unknown
@@ -55,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # names of files need not be UTF-8: they are printed as they are
         sys.stdout.reconfigure(errors="surrogateescape")
     try:
-        code = _run(words)
+        with _warnings_in_a_line():
+            code = _run(words)
         sys.stdout.flush()  # here, where a reader that has gone can be dealt with
     except SystemExit as end:  # after printing help
         return int(end.code or 0)
@@ -83,6 +86,22 @@ def _run(words: list[str]) -> int:
     if words[0] not in COMMANDS:
         raise unknown("command", words[0], COMMANDS)
     return int(importlib.import_module(f"drumlin.cli.{words[0]}").run(words[1:]))
+
+
+@contextlib.contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Show warnings as other messages are shown, each text once: where in the code they come from tells a user nothing."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, *where: object, **others: object) -> None:
+        text = str(message)
+        if text not in told:
+            told.add(text)
+            _complain(text)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _complain(text: str, code: int = 2) -> int:

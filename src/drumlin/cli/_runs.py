@@ -34,11 +34,17 @@ class RunFlags:
     """Where the model computes: auto, cpu, cuda, cuda:1, mps, ..."""
 
     def subject(self) -> Subject:
-        """Return the run as a subject of measurements."""
-        from drumlin.tasks import Subject
+        """Return the run as a subject of measurements, of which the records can be read that new ones are put to.
+
+        Raises:
+            ValueError: also where they cannot: after all measuring would be too late.
+        """
+        from drumlin.tasks import Subject, stored_records
         from drumlin.training import Run
 
-        return Subject(Run(self.run, root=self.data_root, download=self.download, device=self.device))
+        subject = Subject(Run(self.run, root=self.data_root, download=self.download, device=self.device))
+        stored_records(subject.run)
+        return subject
 
 
 def report(subject: Subject, result: TaskResult, name: str) -> None:

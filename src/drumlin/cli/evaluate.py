@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +14,7 @@ from drumlin.results import Record
 
 if TYPE_CHECKING:
     from drumlin.data.pairs import Pairs
+    from drumlin.tasks import Subject, TaskResult
 
 _PCA = 64
 
@@ -31,7 +32,8 @@ class Evaluate(RunFlags):
     margin: int = 0
     """For that, images are brought to so many pixels more than the network takes; 32 is usual for 224 pixels."""
     pairs: Path | None = None
-    """Also tell pairs of images of the same from pairs of different ones: LFW's pairs.txt, or lines of PATH PATH SAME [FOLD]."""
+    """Also tell pairs of images of the same from pairs of different ones: LFW's pairs.txt, or lines of PATH PATH SAME [FOLD].
+    Of people who were trained on the numbers are not those of strangers: a warning counts those that LFW's format names."""
     pair_images: Path | None = None
     """Folder of the images in --pairs."""
     threshold_pairs: Path | None = None
@@ -49,22 +51,30 @@ def run(words: Sequence[str]) -> int:
         raise ValueError(
             "--threshold-pairs and --pca say how to compare pairs: name these with --pairs, or leave them out"
         )
+    pairs, threshold_pairs = (_read(file, flags.pair_images) for file in (flags.pairs, flags.threshold_pairs))
+    subject = flags.subject()
+    between = ""
+    for name, result in _results(flags, subject, pairs, threshold_pairs):
+        result.store(subject.run.folder, name)  # as it comes: what goes wrong later takes nothing from it
+        if result.records:
+            print(between + _lines(result.records), flush=True)
+            between = "\n"
+    return 0
+
+
+def _results(
+    flags: Evaluate, subject: Subject, pairs: Pairs | None, threshold_pairs: Pairs | None
+) -> Iterator[tuple[str, TaskResult]]:
+    """Yield what was asked for beside the usual first: what is wrong with windows or pairs is told at once."""
     from drumlin.tasks.classification import classification
     from drumlin.tasks.evaluation import OPTIONAL, evaluation
     from drumlin.tasks.verification import verification
 
-    pairs, threshold_pairs = (_read(file, flags.pair_images) for file in (flags.pairs, flags.threshold_pairs))
-    subject = flags.subject()
-    asked = {}
-    if (flags.crops, flags.margin) != (1, 0):  # before the rest: what is wrong with windows or pairs is told at once
-        asked["windows"] = classification(subject, crops=flags.crops, margin=flags.margin)
+    if (flags.crops, flags.margin) != (1, 0):
+        yield "windows", classification(subject, crops=flags.crops, margin=flags.margin)
     if pairs is not None:
-        asked["verification"] = verification(subject, pairs, threshold_pairs=threshold_pairs, pca=flags.pca)
-    results = evaluation(subject, [name for name in OPTIONAL if getattr(flags, name)]) | asked
-    for name, result in results.items():
-        result.store(subject.run.folder, name)
-    print("\n\n".join(_lines(result.records) for result in results.values() if result.records))
-    return 0
+        yield "verification", verification(subject, pairs, threshold_pairs=threshold_pairs, pca=flags.pca)
+    yield from evaluation(subject, [name for name in OPTIONAL if getattr(flags, name)])
 
 
 def _read(file: Path | None, images: Path | None) -> Pairs | None:
@@ -73,15 +83,19 @@ def _read(file: Path | None, images: Path | None) -> Pairs | None:
     return None if file is None or images is None else read_pairs(file, images)
 
 
+def _four_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
 def _lines(records: Sequence[Record]) -> str:
     """Return the records as a table, by their protocols where these are all that tells one from another."""
     if not all(record.protocol for record in records):
         return record_lines(records)
     rows = []
     for record in records:
-        show = percent if record.unit == "fraction" else "{:.4f}".format
+        show = percent if record.unit == "fraction" else _four_digits
         interval = "" if record.ci_low is None else f"{show(record.ci_low)} to {show(record.ci_high)}"
-        rows.append([record.task, record.metric, record.protocol, show(record.value), interval])
-    headers = ["task", "metric", "of", "value", "95% interval"]
+        rows.append([record.task, record.metric, record.protocol, show(record.value), interval, str(record.n or "")])
+    headers = ["task", "metric", "of", "value", "95% interval", "n"]
     used = [i for i in range(len(headers)) if any(row[i] for row in rows)]
     return table([headers[i] for i in used], [[row[i] for i in used] for row in rows])

@@ -141,9 +141,8 @@ def _measure(flags: Any) -> None:
 
     subject = Subject(Run(flags.out, root=flags.data_root, download=flags.download, device=flags.training.device))
     try:
-        results = evaluation(subject)
+        for name, result in evaluation(subject):
+            result.store(flags.out, name)
     except ValueError as error:
         progress(f"warning: {flags.out} is trained, but not measured on test images: {' '.join(str(error).split())}")
-        results = {"map": feature_map(subject, known_sets(subject, TRAINING))}
-    for name, result in results.items():
-        result.store(flags.out, name)
+        feature_map(subject, known_sets(subject, TRAINING)).store(flags.out, "map")

@@ -38,6 +38,9 @@ class Pairs:
     name: str
     """The file they come from, with its folder: lfw/pairs.txt."""
 
+    by_person: bool = False
+    """Whether the folder of an image is named as its person, as in LFW's format; other files say nothing of who it is."""
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -45,6 +48,11 @@ class Pairs:
     def folds(self) -> int:
         """How many folds there are."""
         return len(set(self.fold.tolist()))
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Names of the people in the pairs; none where the file does not name them."""
+        return frozenset(name.partition("/")[0] for name in self.tree.names) if self.by_person else frozenset()
 
     def images(
         self, *, channels: int | None = None, size: Size = None, root: str | os.PathLike[str] | None = None
@@ -116,6 +124,7 @@ def read_pairs(file: str | os.PathLike[str], images: str | os.PathLike[str]) -> 
         same=torch.tensor([pair.same for pair in found]),
         fold=torch.tensor([pair.fold for pair in found]),
         name="/".join(path.resolve().parts[-2:]),
+        by_person=lfw,
     )
 
 

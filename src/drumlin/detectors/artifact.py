@@ -62,9 +62,7 @@ def read_artifact(folder: Path | str, stem: str, remedy: str) -> tuple[dict[str,
         if not path.is_file():
             raise ValueError(f"{path} is missing: nothing was saved there, or not whole; {remedy}")
     description = _io.read_json(text)
-    found = description.get("schema") if isinstance(description, dict) else None
-    if found != SCHEMA:
-        raise ValueError(f"{text} is of version {found}; this drumlin reads version {SCHEMA}; {remedy}")
+    _io.check_version(description, text, SCHEMA, remedy)
     try:
         _io.check_seal(description, text)
     except ValueError as error:

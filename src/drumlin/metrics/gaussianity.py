@@ -13,8 +13,10 @@ Array = npt.NDArray[np.float64]
 
 DIMENSIONS = 10
 """Directions of a class that are tested, at most."""
+LEAST = 20
+"""Samples that a class needs for its shape to be told. Of n samples that spread alike in d directions, the participation ratio comes
+out at about d(n − 1)/(d + n − 1): with 20, that of five directions as 4; with two it is 1, and the first share 100%, whatever d is."""
 _MOST = 1_000
-_LEAST = 20
 _ROUNDING = 1e-6
 """A standard deviation below this share of the largest is none: float32 features are no more exact."""
 
@@ -22,24 +24,27 @@ _ROUNDING = 1e-6
 class SpectrumShape(NamedTuple):
     """Medians over classes: share of the first eigenvalue, participation ratio (Σλ)²/Σλ², and ratio of the largest to the smallest.
 
-    For Λ = I in D dimensions they are 1/D, D and 1; a class on a line has 1, 1 and ∞. NaN where no class has any spread.
+    For Λ = I in D dimensions they are 1/D, D and 1; a class on a line has 1, 1 and ∞. NaN where no class has any spread. `classes` is
+    the number of those that have, on which the medians rest.
     """
 
     first_share: float
     participation_ratio: float
     condition: float
+    classes: int
 
 
-def class_spectra(features: npt.ArrayLike, labels: npt.ArrayLike) -> Array:
+def class_spectra(features: npt.ArrayLike, labels: npt.ArrayLike, *, at_least: int = 2) -> Array:
     """Return the eigenvalues of the covariance of each class, the largest first.
 
     Args:
         features: (N, D), finite.
         labels: (N,) integers.
+        at_least: samples that a class needs to count.
 
     Returns:
-        (C, D) of the classes of two samples or more, in the order of their labels; covariances are divided by the number of samples,
-        and have no more than that number less one of eigenvalues above 0.
+        (C, D) of the classes of `at_least` samples or more, in the order of their labels; covariances are divided by the number of
+        samples, and have no more than that number less one of eigenvalues above 0.
 
     Raises:
         ValueError: arrays that do not fit each other, values that are not finite.
@@ -48,7 +53,7 @@ def class_spectra(features: npt.ArrayLike, labels: npt.ArrayLike) -> Array:
     [[2.25, 1.0]]
     """
     spectra = []
-    for x in _classes(features, labels, at_least=2):
+    for x in _classes(features, labels, at_least=at_least):
         found = np.square(np.linalg.svd(x - x.mean(0), compute_uv=False)) / len(x)
         spectra.append(np.pad(found, (0, x.shape[1] - len(found))))
     return np.array(spectra).reshape(len(spectra), np.shape(features)[1])
@@ -63,18 +68,18 @@ def spectrum_shape(spectra: npt.ArrayLike) -> SpectrumShape:
     Source: participation ratio: Gao et al. 2017, "A theory of multineuronal dimensionality, dynamics and measurement".
 
     >>> spectrum_shape([[3.0, 1.0]])
-    SpectrumShape(first_share=0.75, participation_ratio=1.6, condition=3.0)
+    SpectrumShape(first_share=0.75, participation_ratio=1.6, condition=3.0, classes=1)
     """
     values = np.asarray(spectra, dtype=np.float64)
     values = values[values[:, 0] > 0]
     if not len(values):
-        return SpectrumShape(math.nan, math.nan, math.nan)
+        return SpectrumShape(math.nan, math.nan, math.nan, 0)
     total = values.sum(1)
     smallest = np.where(values[:, -1] > _ROUNDING**2 * values[:, 0], values[:, -1], 0.0)
     with np.errstate(divide="ignore"):
         condition = values[:, 0] / smallest
-    measured = (values[:, 0] / total, total**2 / np.square(values).sum(1), condition)
-    return SpectrumShape(*(_median(each) for each in measured))
+    participation = total**2 / np.square(values).sum(1)
+    return SpectrumShape(_median(values[:, 0] / total), _median(participation), _median(condition), len(values))
 
 
 class NormalityTest(NamedTuple):
@@ -181,7 +186,7 @@ def normality(features: npt.ArrayLike, labels: npt.ArrayLike, *, dimensions: int
     width = min(dimensions, np.shape(features)[1])
     tested = [
         (henze_zirkler(x).p_value < 0.05, kurtosis_ratio(x))
-        for whole in _classes(features, labels, at_least=max(_LEAST, 5 * width))
+        for whole in _classes(features, labels, at_least=max(LEAST, 5 * width))
         for x in [_widest(whole[:_MOST], width)]
         if x.shape[1]
     ]
@@ -211,7 +216,7 @@ def _checked(x: npt.ArrayLike) -> Array:
     values = np.asarray(x, dtype=np.float64)
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():
         raise ValueError(f"x must be an array (samples, dimensions) of finite numbers; its shape is {values.shape}")
-    needed = max(_LEAST, values.shape[1] + 1)
+    needed = max(LEAST, values.shape[1] + 1)
     if len(values) < needed:
         raise ValueError(f"x must be at least {needed} samples of {values.shape[1]} dimensions, not {len(values)}")
     return values

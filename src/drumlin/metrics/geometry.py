@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -67,14 +68,14 @@ def spread(features: npt.ArrayLike, labels: npt.ArrayLike) -> Spread:
     """Compare the spread inside classes with the distance between them.
 
     intra = √(mean over samples of ‖z − m_y‖²), m_k the mean of the samples of class k; inter = the mean of ‖m_j − m_k‖
-    over pairs of classes that occur.
+    over pairs of classes that occur. Where one class alone does, `inter` and `ratio` are NaN: it has no distance to another.
 
     Args:
         features: (N, D).
         labels: (N,) integers.
 
     Raises:
-        ValueError: arrays that do not fit each other, values that are not finite, fewer than two classes.
+        ValueError: arrays that do not fit each other, values that are not finite.
 
     >>> spread([[0, 1], [0, -1], [4, 1], [4, -1]], [0, 0, 1, 1])
     Spread(intra=1.0, inter=4.0, ratio=0.25)
@@ -83,12 +84,12 @@ def spread(features: npt.ArrayLike, labels: npt.ArrayLike) -> Spread:
     if y.shape != z.shape[:1]:
         raise ValueError(f"labels must be one a row of features, {len(z)}, not of shape {y.shape}")
     classes, index, counts = np.unique(y, return_inverse=True, return_counts=True)
-    if len(classes) < 2:
-        raise ValueError("labels must have at least two classes: one has no distance to another")
     means = np.zeros((len(classes), z.shape[1]))
     np.add.at(means, index, z)
     means /= counts[:, None]
     intra = float(np.sqrt(np.square(z - means[index]).sum(1).mean()))
+    if len(classes) < 2:
+        return Spread(intra, math.nan, math.nan)
     inter = pair_distances(means).mean
     return Spread(intra, inter, intra / inter if inter else np.inf)
 

@@ -39,6 +39,54 @@ def wilson(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     return (0.0 if count == 0 else centre - half), (1.0 if count == n else centre + half)
 
 
+def student(mean: float, standard_error: float, n: int, *, level: float = 0.95) -> tuple[float, float] | None:
+    """Student's interval for a mean of n values: mean ± t·SE, t the quantile of (1 + level)/2 with n − 1 degrees of freedom.
+
+    Args:
+        mean, standard_error: of the values; the error is their sd/√n, with n − 1 below the sum of squares.
+        n: values, at least 2.
+        level: coverage, in (0, 1).
+
+    Returns:
+        (low, high), or None where the error is 0: values that all agree do not say how far others may lie.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Source: Student 1908, "The probable error of a mean".
+
+    >>> [round(end, 3) for end in student(0.9, 0.01, 10)]
+    [0.877, 0.923]
+    """
+    _check_level(level)
+    if n < 2:
+        raise ValueError(f"n must be at least 2, not {n}")
+    if not standard_error >= 0:
+        raise ValueError(f"standard_error must be at least 0, not {standard_error}")
+    if standard_error == 0:
+        return None
+    half = _student_quantile(n - 1, (1 + level) / 2) * standard_error
+    return mean - half, mean + half
+
+
+def _student_quantile(degrees: int, p: float) -> float:
+    """Return t with P(T ≤ t) = p > 1/2, by bisection over the angle θ = arctan(t/√ν) (Abramowitz and Stegun 26.7.3, 26.7.4)."""
+    low, high = 0.0, math.pi / 2
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if _central(degrees, middle) < 2 * p - 1 else (low, middle)
+    return math.sqrt(degrees) * math.tan(low)
+
+
+def _central(degrees: int, angle: float) -> float:
+    """Return P(|T| ≤ √ν·tan θ) for ν degrees of freedom, a finite sum of powers of cos θ."""
+    odd = degrees % 2
+    term, total = (math.cos(angle) if odd else 1.0), 0.0
+    for power in range(2 + odd, degrees + 1, 2):
+        total += term
+        term *= math.cos(angle) ** 2 * (power - 1) / power
+    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
+
+
 def refused_ranks(n: int, a: float) -> int:
     """Return how many of the n + 1 ranks of a fresh score are refused at false-alarm rate `a`: the largest l, l/(n + 1) ≤ a.
 

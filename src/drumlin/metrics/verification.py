@@ -5,6 +5,7 @@ A pair is taken for the same where its distance is at most the threshold.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +96,8 @@ def folded_accuracy(distances: npt.ArrayLike, same: npt.ArrayLike, fold: npt.Arr
     accuracies = np.array(
         [((d[f == one] <= t) == s[f == one]).mean() for one, t in zip(folds, thresholds, strict=True)]
     )
-    error = float(accuracies.std(ddof=1) / np.sqrt(len(folds)))
+    # Of equal numbers the deviation is 0, which rounding of their mean would hide.
+    error = float(accuracies.std(ddof=1) / np.sqrt(len(folds))) if np.ptp(accuracies) else 0.0
     return FoldedAccuracy(float(accuracies.mean()), error, accuracies, thresholds)
 
 
@@ -111,13 +113,17 @@ def roc(distances: npt.ArrayLike, same: npt.ArrayLike) -> RocCurve:
 def verification_metrics(distances: npt.ArrayLike, same: npt.ArrayLike) -> dict[str, float]:
     """Return what needs no threshold: area under the ROC curve, equal error rate, and TPR at FPR 1% and 0.1%.
 
-    Pairs of the same are the positives. Of fewer than 1,000 different pairs, FPR 0.1% allows none.
+    Pairs of the same are the positives. A TPR is NaN where FPR times the different pairs is less than one: with six of them an FPR of
+    0.1% would mean none at all.
 
     >>> verification_metrics([1.0, 2.0, 3.0, 4.0], [True, False, True, False])["auroc"]
     0.75
     """
     different, alike = _scores(distances, same)
-    rates = {f"tpr@fpr={fpr:g}": tpr_at_fpr(different, alike, fpr) for fpr in (0.01, 0.001)}
+    rates = {
+        f"tpr@fpr={fpr:g}": tpr_at_fpr(different, alike, fpr) if len(different) >= 1 / fpr else math.nan
+        for fpr in (0.01, 0.001)
+    }
     return {"auroc": auroc(different, alike), "equal-error-rate": eer(different, alike), **rates}
 
 

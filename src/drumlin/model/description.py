@@ -15,7 +15,7 @@ def read_description(folder: Path | str) -> dict[str, Any]:
     """Return what `model.json` in `folder` says.
 
     Raises:
-        ValueError: it is not there, damaged, or of another version.
+        ValueError: it is not there, damaged, of another version, or another program's.
     """
     path = Path(folder) / "model.json"
     if not path.is_file():
@@ -23,8 +23,6 @@ def read_description(folder: Path | str) -> dict[str, Any]:
             f"{folder} holds no trained model (no model.json): give the folder that `drumlin train --out` wrote"
         )
     description: dict[str, Any] = _io.read_json(path)
-    found = description.get("schema") if isinstance(description, dict) else None
-    if found != SCHEMA:
-        raise ValueError(f"{path} is of version {found}; this drumlin reads version {SCHEMA}")
+    _io.check_version(description, path, SCHEMA)
     _io.check_seal(description, path)
     return description

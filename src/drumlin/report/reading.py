@@ -86,9 +86,7 @@ def _described(folder: Path, name: str) -> dict[str, Any]:
     """Return a sealed JSON object without its seal and version."""
     path = folder / name
     values = _io.read_json(path)
-    found = values.get("schema") if isinstance(values, dict) else None
-    if found != VERSIONS[name]:
-        raise ValueError(f"{path} is of version {found}; this drumlin reads version {VERSIONS[name]}")
+    _io.check_version(values, path, VERSIONS[name])
     _io.check_seal(values, path)
     return {key: value for key, value in values.items() if key not in ("schema", "content")}
 

@@ -141,7 +141,7 @@ def records(runs: Sequence[RunContents]) -> Html:
             key = tuple("" if field is None else field for field in fields)
             merged.setdefault(key, [None] * len(runs))[i] = record
     headers = ["task", "metric", "detector", "anomalies", "protocol", "unit", *(run.name for run in runs)]
-    headers += ["images", "expected", "source"]
+    headers += ["n", "expected", "source"]
     rows: list[Row] = []
     for key, found in merged.items():
         first = next(record for record in found if record is not None)

@@ -13,6 +13,8 @@ from typing import IO
 from drumlin import _io
 from drumlin.results.record import SCHEMA, Record, check_fields
 
+_REMEDY = "delete that line, or the file, to go on, and measure again what it held"
+
 
 def append(path: str | os.PathLike[str], records: Iterable[Record]) -> None:
     """Add records to a file of JSON lines, all or none, on disk when this returns.
@@ -62,9 +64,9 @@ def _parse(line: bytes, where: str) -> Record:
     try:
         values = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"{where}: not JSON ({error}); the file is damaged there") from None
+        raise ValueError(f"{where}: not JSON ({error}); the file is damaged there: {_REMEDY}") from None
     if not isinstance(values, dict) or "schema" not in values:
-        raise ValueError(f"{where}: not a record of drumlin: an object with a schema was expected")
+        raise ValueError(f"{where}: not a record of drumlin: an object with a schema was expected; {_REMEDY}")
     if values["schema"] != SCHEMA:
         raise ValueError(
             f"{where}: schema {values['schema']!r} is not known, only {SCHEMA}: written by another version of drumlin; "

@@ -72,7 +72,7 @@ class Record:
     unit: str
     """Unit of the number, of the interval and of the published value."""
     n: int | None = None
-    """Samples it was computed from."""
+    """How many it was computed from: images, or what it is of, such as pairs or classes."""
     seed: int | None = None
     """Seed of the run."""
     scale: Scale = "cpu"

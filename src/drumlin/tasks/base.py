@@ -20,8 +20,6 @@ from drumlin.results import Record, append, read
 from drumlin.training.environment import environment
 from drumlin.training.runs import Run
 
-_NEW = object()
-
 
 @dataclass(frozen=True)
 class TaskResult:
@@ -39,13 +37,13 @@ class TaskResult:
         """Append the records to the run's `results.jsonl`, and write the arrays to `arrays/NAME.safetensors`.
 
         Arrays of earlier calls under other names stay, as their records do. A record is left out if the last one of the same
-        measurement has the same value.
+        measurement has the same value, interval and n.
         """
         if self.arrays:
             write_tensors(_arrays(folder, name), stored_arrays(folder, name) | self.arrays)
         path = folder / "results.jsonl"
-        known = {record.key: record.value for record in read(path)} if path.is_file() else {}
-        append(path, [record for record in self.records if known.get(record.key, _NEW) != record.value])
+        known = {record.key: _measured(record) for record in read(path)} if path.is_file() else {}
+        append(path, [record for record in self.records if known.get(record.key) != _measured(record)])
 
 
 class Subject:
@@ -94,6 +92,10 @@ class Subject:
         number = float(value) if value is not None and math.isfinite(value) else None
         facts: dict[str, Any] = {"wall_seconds": seconds} | self._facts | others
         return Record(task=task, metric=metric, value=number, **facts)
+
+
+def _measured(record: Record) -> tuple[float | None, ...]:
+    return record.value, record.ci_low, record.ci_high, record.n
 
 
 def stored_records(run: Run) -> list[Record]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from drumlin import _io
 from drumlin.tasks.base import Subject, TaskResult
@@ -16,22 +16,25 @@ OPTIONAL: dict[str, Callable[[Subject], TaskResult]] = {"neighbours": neighbours
 """Measurements that take longer, or say little of most runs, by name."""
 
 
-def evaluation(subject: Subject, also: Sequence[str] = ()) -> dict[str, TaskResult]:
-    """Measure a run on its test images; return the results by the names they are to be stored as.
+def evaluation(subject: Subject, also: Sequence[str] = ()) -> Iterator[tuple[str, TaskResult]]:
+    """Measure a run on its test images; yield each result as it comes, after the name it is to be stored as.
 
     Args:
         subject: the run.
         also: names out of `OPTIONAL`.
 
     Raises:
-        ValueError: an unknown name; the data has no test split, or is not there.
+        ValueError: an unknown name, at once; (on the way) the data has no test split, or is not there.
     """
     for name in also:
         if name not in OPTIONAL:
             raise _io.unknown("measurement", name, OPTIONAL)
-    return {
-        "classification": classification(subject),
-        "geometry": geometry(subject),
-        "map": feature_map(subject, known_sets(subject)),
-        **{name: OPTIONAL[name](subject) for name in also},
-    }
+    return _results(subject, also)
+
+
+def _results(subject: Subject, also: Sequence[str]) -> Iterator[tuple[str, TaskResult]]:
+    yield "classification", classification(subject)
+    yield "geometry", geometry(subject)
+    yield "map", feature_map(subject, known_sets(subject))
+    for name in also:
+        yield name, OPTIONAL[name](subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from drumlin.data import AnyImages, Images
 from drumlin.data.images import in_order
 from drumlin.data.pairs import Pairs
 from drumlin.detectors._gaussians import class_means, pooled_covariance, whitening
-from drumlin.metrics.intervals import wilson
+from drumlin.metrics.intervals import student, wilson
 from drumlin.metrics.verification import (
     best_threshold,
     count_right,
@@ -31,7 +32,6 @@ from drumlin.tasks.base import Subject, TaskResult, as_arrays
 
 TASK = "verification"
 _CHUNK = 10_000
-_NORMAL_975 = 1.96
 
 Map = Callable[[Tensor], Tensor]
 
@@ -70,8 +70,9 @@ def verification(
     - `mahalanobis`: √((a − b)ᵀ Σ⁻¹ (a − b)), Σ the covariance within the classes that were trained on, pooled. L does not say which it
       took; that of all features would make no difference between what tells persons apart and what does not.
 
-    Components and Σ are fitted to the features of the training images alone, unmirrored; that no person among them is in the pairs
-    is for whoever chose them to see to. The threshold for accuracy comes from `threshold_pairs` (LFW's View 1) or, without these, for
+    Components and Σ are fitted to the features of the training images alone, unmirrored. Where the file of `pairs` names people and
+    classes that were trained on are among them, a warning counts them; of pairs that name nobody it is for whoever chose them to see
+    to. The threshold for accuracy comes from `threshold_pairs` (LFW's View 1) or, without these, for
     each fold from the other folds (View 2); of pairs without folds there is no accuracy.
 
     Args:
@@ -83,9 +84,10 @@ def verification(
         flip: False leaves the mirror images out.
 
     Returns:
-        For each score records of `accuracy`, in View 2 with mean ± 1.96 standard errors over the folds, cut to 0..1, as its interval
-        and with `accuracy-standard-error` beside, in View 1 with a Wilson interval; `auroc`, `equal-error-rate`, `tpr@fpr=0.01` and
-        `tpr@fpr=0.001`, pairs of the same as positives. The protocol names file, score, PCA and view. Arrays `FILE/same` and
+        For each score records of `accuracy`, in View 2 with Student's interval of the mean over the folds, cut to 0..1 (none where all
+        folds have one accuracy), and with `accuracy-standard-error` beside, in View 1 with a Wilson interval; `auroc`,
+        `equal-error-rate`, `tpr@fpr=0.01` and `tpr@fpr=0.001`, pairs of the same as positives (no value of fewer than 100 and 1,000
+        different pairs). The protocol names file, score, PCA and view. Arrays `FILE/same` and
         `FILE/fold` (P,), and with the protocol in the place of the file `distance` (P,), `fpr` and `tpr` of the ROC curve.
 
     Raises:
@@ -95,6 +97,7 @@ def verification(
     Source: Huang et al., Labeled Faces in the Wild, 2007; T §4.2 (PCA from 512 to 64, then L2); L §4.2 (PCA, then Mahalanobis).
     """
     subject.begin()
+    _warn_of_known(pairs, subject.run.classifier.class_names)
     chosen = {name: _score(name) for name in scores}
     if not chosen:
         raise ValueError(f"scores must be at least one of {', '.join(SCORES)}")
@@ -122,9 +125,9 @@ def verification(
             records.append(subject.record(TASK, "accuracy", right / len(pairs), protocol=view, **interval, **facts))
         elif pairs.folds > 1:
             folded = folded_accuracy(own, same, pairs.fold.numpy())
-            half = _NORMAL_975 * folded.standard_error
             view = f"{protocol}, {pairs.folds} folds"
-            interval = {"ci_low": max(0.0, folded.mean - half), "ci_high": min(1.0, folded.mean + half)}
+            spread = student(folded.mean, folded.standard_error, pairs.folds)
+            interval = {} if spread is None else {"ci_low": max(0.0, spread[0]), "ci_high": min(1.0, spread[1])}
             records.append(subject.record(TASK, "accuracy", folded.mean, protocol=view, **interval, **facts))
             error = folded.standard_error
             records.append(subject.record(TASK, "accuracy-standard-error", error, protocol=view, **facts))
@@ -134,6 +137,15 @@ def verification(
         found = {"distance": own, "fpr": curve.fpr, "tpr": curve.tpr}
         arrays |= {f"{protocol}/{key}": value for key, value in found.items()}
     return TaskResult(records, as_arrays(arrays))
+
+
+def _warn_of_known(pairs: Pairs, trained: Sequence[str]) -> None:
+    known = pairs.people & set(trained)
+    if known:
+        warnings.warn(
+            f"{len(known)} of the {len(pairs.people)} people in {pairs.name} are classes that the run was trained on:"
+            " how well it tells strangers is not measured by them"
+        )
 
 
 def _score(name: str) -> Callable[[Tensor, Tensor], Map]:

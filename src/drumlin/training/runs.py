@@ -44,15 +44,13 @@ def read_config(folder: Path) -> RunSettings:
     """Return the settings in `config.json`.
 
     Raises:
-        ValueError: none there; of another version; a setting unknown to this version.
+        ValueError: none there, or another program's; of another version; a setting unknown to this version.
     """
     path = folder / _CONFIG
     if not path.is_file():
         raise ValueError(f"{folder} is not a run (no {_CONFIG}): give the folder that `drumlin train --out` wrote")
     values = _io.read_json(path)
-    found = values.get("schema") if isinstance(values, dict) else None
-    if found != CONFIG_SCHEMA:
-        raise ValueError(f"{path} is of version {found}; this drumlin reads version {CONFIG_SCHEMA}")
+    _io.check_version(values, path, CONFIG_SCHEMA)
     _io.check_seal(values, path)
     try:
         return _settings(values)

@@ -56,6 +56,7 @@ def _three(record):
 
 def test_a_measurement_beside_its_published_value(record) -> None:
     tables = _Tables(render(_three(record), "here")).tables
+    assert tables["Measured beside published"][0][-2:] == ["seeds", "n"]
     assert tables["Measured beside published"][1] == [
         "gm, 100-D", "mnist-heads", "gm", "classification: error, %", "", "", "cpu", "T Table 1",
         "0.5", "± 0.1, 3 seeds", "0.39", "+0.11", "3", "10000",

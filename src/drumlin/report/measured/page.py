@@ -146,7 +146,7 @@ def _listing(found: Sequence[Repetitions], title: str, *, named: bool = False) -
     """Return measurements a line each, with all digits where they are copied."""
     headers = ["row or protocol", "recipe" if named else "data", "head", "metric", "detector", "attack or set"]
     headers += ["scale", "source"]
-    numbers = ["measured", "± or interval", "published", "difference", "seeds", "images"]
+    numbers = ["measured", "± or interval", "published", "difference", "seeds", "n"]
     rows: list[list[str | Cell]] = []
     for each in found:
         first = each.first
@@ -162,7 +162,7 @@ def _listing(found: Sequence[Repetitions], title: str, *, named: bool = False) -
             first.published_source or "",
         ]
         values = [_exact(each.mean, missing="–"), spread, _exact(first.published), _exact(each.difference, signed=True)]
-        rows.append([*facts, *values, str(len(each.records)), _images(each)])
+        rows.append([*facts, *values, str(len(each.records)), _sizes(each)])
     return table([*headers, *numbers], rows, caption=title, numbers=len(numbers), tall=len(rows) > _TALL)
 
 
@@ -172,6 +172,6 @@ def _exact(value: float | None, *, signed: bool = False, missing: str = "") -> C
     return Cell(("+" if signed and value > 0 else "") + number(value), repr(value))
 
 
-def _images(found: Repetitions) -> str:
+def _sizes(found: Repetitions) -> str:
     sizes = sorted({record.n for record in found.records if record.n is not None})
     return "" if not sizes else f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
