@@ -6,6 +6,7 @@ import math
 from statistics import NormalDist
 
 import numpy as np
+from scipy.special import stdtrit
 
 
 def wilson(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
@@ -65,26 +66,8 @@ def student(mean: float, standard_error: float, n: int, *, level: float = 0.95) 
         raise ValueError(f"standard_error must be at least 0, not {standard_error}")
     if standard_error == 0:
         return None
-    half = _student_quantile(n - 1, (1 + level) / 2) * standard_error
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * standard_error
     return mean - half, mean + half
-
-
-def _student_quantile(degrees: int, p: float) -> float:
-    """Return t with P(T ≤ t) = p > 1/2, by bisection over the angle θ = arctan(t/√ν) (Abramowitz and Stegun 26.7.3, 26.7.4)."""
-    low, high = 0.0, math.pi / 2
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if _central(degrees, middle) < 2 * p - 1 else (low, middle)
-    return math.sqrt(degrees) * math.tan(low)
-
-
-def _central(degrees: int, angle: float) -> float:
-    """Return P(|T| ≤ √ν·tan θ) for ν degrees of freedom, a finite sum of powers of cos θ."""
-    odd = degrees % 2
-    term, total = (math.cos(angle) if odd else 1.0), 0.0
-    for power in range(2 + odd, degrees + 1, 2):
-        total += term
-        term *= math.cos(angle) ** 2 * (power - 1) / power
-    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
 
 
 def refused_ranks(n: int, a: float) -> int:

@@ -15,16 +15,18 @@ from drumlin.tasks.geometry import TASK as GEOMETRY
 from drumlin.tasks.geometry import geometry
 from drumlin.tasks.neighbours import neighbours
 
-_TABLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Steps to converge", CONVERGENCE, ("steps",)),
-    ("Accuracy of k nearest neighbours, %", "neighbours", ("accuracy",)),
-    ("Normalised mutual information", "clusters", ("nmi",)),
+_TABLES: tuple[tuple[str, str, tuple[str, ...], int], ...] = (
+    ("Steps to converge", CONVERGENCE, ("steps",), 0),
+    ("Accuracy of k nearest neighbours, %", "neighbours", ("accuracy",), 2),
+    ("Normalised mutual information", "clusters", ("nmi",), 3),
     (
         "Geometry; in parentheses the distance of means at the optimum of the loss",
         GEOMETRY,
         ("mean-distance", "mean-distance-cv", "intra-inter-ratio", "center-loss"),
+        3,
     ),
 )
+"""Title, task, metrics, and digits after the decimal point."""
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:
@@ -46,8 +48,8 @@ def error_and_geometry(subject: Subject) -> Iterator[TaskResult]:
 def show(records: Sequence[Record]) -> str:
     """Return a table of each of these but the error; published values are in parentheses."""
     parts = []
-    for title, task, metrics in _TABLES:
+    for title, task, metrics, digits in _TABLES:
         found = [by_row(in_percent(r)) for r in select(records, task=task, metric=metrics)]
         if found:
-            parts += [title, table(found, rows=["head"], columns=["anomaly"], digits=3, published=True)]
+            parts += [title, table(found, rows=["head"], columns=["anomaly"], digits=digits, published=True)]
     return "\n\n".join(parts)
