@@ -20,7 +20,7 @@ def test_a_table_each_with_a_line_a_row_and_published_values_in_parentheses() ->
     ]
     shown = show(records)
     assert "Steps to converge\n\n| head | steps |\n| --- | --- |\n| gm, 2-D | 400 ± 141 |" in shown
-    assert "| head | k=5, features as they are |\n| --- | --- |\n| gm, 2-D | 90.000 (89.190) |" in shown
+    assert "| head | k=5, features as they are |\n| --- | --- |\n| gm, 2-D | 90.00 (89.19) |" in shown
     assert "| head | ward, geometric mean |\n| --- | --- |\n| gm, 2-D | 0.750 (0.754) |" in shown
     assert "| gm, 2-D | 2.500 (2.725) |\n| softmax, 2-D | 8.000 |" in shown
     assert "ami" not in shown
