@@ -66,7 +66,7 @@ def test_more_neighbours_than_training_images(drumlin: Drumlin, folder_run: Call
     run = folder_run(4, tested=(0, 1))
     outcome = drumlin("evaluate", run, "--neighbours")
     assert outcome.code == 0, outcome.err
-    assert outcome.err == "drumlin: 10 neighbours are not measured: 8 images were trained on\n"
+    assert outcome.err == "drumlin: warning: 10 neighbours are not measured: 8 images were trained on\n"
     found = select(read(run / "results.jsonl"), task="neighbours")
     assert {r.protocol.partition(",")[0] for r in found} == {"k=1", "k=5"}
 
@@ -114,7 +114,7 @@ def test_test_images_of_one_class(
     run = folder_run(20, tested=(1,))
     outcome = drumlin("evaluate", run, "--pairs", pairs, "--pair-images", digit_files, "--pca", 4)
     assert outcome.code == 0, outcome.err
-    assert outcome.err.startswith("drumlin: the test images are of one class: ")
+    assert outcome.err.startswith("drumlin: warning: the test images are of one class: ")
     assert {r.task for r in read(run / "results.jsonl")} == {"classification", "geometry", "verification"}
     assert next(line for line in outcome.out.splitlines() if "inter-class-distance" in line).split()[2] == "–"
     # the clusters of one class are refused, and take nothing from what came before
@@ -136,7 +136,9 @@ def test_pairs_of_people_who_were_trained_on(drumlin: Drumlin, folder_run: Calla
     (people / "pairs.txt").write_text("1\n0\t1\t2\n0\t1\t1\t2\n")
     outcome = drumlin("evaluate", run, "--pairs", people / "pairs.txt", "--pair-images", people, "--pca", 4)
     assert outcome.code == 0, outcome.err
-    assert "drumlin: 2 of the 2 people in people/pairs.txt are classes that the run was trained on" in outcome.err
+    assert (
+        "drumlin: warning: 2 of the 2 people in people/pairs.txt are classes that the run was trained on" in outcome.err
+    )
 
 
 def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, digit_files: Path) -> None:

@@ -165,7 +165,11 @@ def test_warnings_are_told_in_one_line_each_once(drumlin: Callable[..., Any], mo
     monkeypatch.setattr(heads, "run", warned)
     for _ in range(2):  # what was told of one command is told of the next
         outcome = drumlin("heads")
-        assert (outcome.code, outcome.out, outcome.err) == (0, "", "drumlin: the file is torn\ndrumlin: full\n")
+        assert (outcome.code, outcome.out, outcome.err) == (
+            0,
+            "",
+            "drumlin: warning: the file is torn\ndrumlin: warning: full\n",
+        )
 
 
 @pytest.mark.parametrize("ends", [lambda words: 0, lambda words: 1 / 0])
@@ -188,7 +192,7 @@ def test_a_torn_last_record_is_told_without_our_source(copied: Callable[[str], P
     assert done.returncode == 0
     lines = done.stderr.splitlines()
     assert lines
-    assert all(line.startswith(f"drumlin: {run / 'results.jsonl'}: ") for line in lines), lines
+    assert all(line.startswith(f"drumlin: warning: {run / 'results.jsonl'}: ") for line in lines), lines
     assert "torn last line of 17 bytes" in lines[0]
 
 

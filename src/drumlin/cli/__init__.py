@@ -97,7 +97,7 @@ def _warnings_in_a_line() -> Iterator[None]:
         text = str(message)
         if text not in told:
             told.add(text)
-            _complain(text)
+            _complain(f"warning: {text}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
