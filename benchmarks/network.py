@@ -32,6 +32,7 @@ from drumlin.settings.heads import head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 from drumlin.training.distributed import Processes
 from drumlin.training.environment import processor_name
+from drumlin.training.following import Follower
 from drumlin.training.loop import _Loop
 from drumlin.training.progress import Silent
 
@@ -72,7 +73,8 @@ def loop(backbone: BackboneSettings, images: Images, precision: str, folder: Pat
     torch.manual_seed(0)
     inputs = InputSpec(channels=3, size=(SIDE, SIDE), mean=(0.5,) * 3, std=(0.25,) * 3)
     model = Classifier.create(backbone, head, images.class_names, inputs, precision=precision)
-    return _Loop(settings, folder, model, images, images, images.subset(slice(0, 0)), Processes(), Silent(), None)
+    follower = Follower(model, images, images.subset(slice(0, 0)))
+    return _Loop(settings, folder, model, images, images, follower, Processes(), Silent())
 
 
 def operations(made: _Loop, images: Images) -> float:

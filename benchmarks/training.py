@@ -27,6 +27,7 @@ from drumlin.settings.heads import head_settings
 from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 from drumlin.training.distributed import Processes
 from drumlin.training.environment import processor_name
+from drumlin.training.following import Follower
 from drumlin.training.loop import _Loop
 from drumlin.training.progress import Silent
 
@@ -59,8 +60,9 @@ def drumlin_loop(images: Images, precision: str, folder: Path) -> _Loop:
             schedule=ScheduleSettings(name="constant"),
         ),
     )
-    empty = images.subset(slice(0, 0))
-    return _Loop(settings, folder, classifier(precision), images, images, empty, Processes(), Silent(), None)
+    model = classifier(precision)
+    follower = Follower(model, images, images.subset(slice(0, 0)))
+    return _Loop(settings, folder, model, images, images, follower, Processes(), Silent())
 
 
 class PlainLoop:

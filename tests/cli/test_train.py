@@ -133,6 +133,20 @@ def test_curves_of_features_are_asked_for_change_nothing_and_stand_on_the_page(
     assert [line["holdout_error"] for line in plain] == [line["holdout_error"] for line in probed]
     assert all("probe" not in line for line in plain)
     assert all(line["probe"].keys() == {"neighbour_error", "center_loss"} for line in probed)
+    assert all("within" not in line for line in probed)
+    assert drumlin("train", "--out", tmp_path / "close", *words, "--curves-every", "5").code == 0
+    lines = [json.loads(line) for line in (tmp_path / "close" / "training.jsonl").read_text().splitlines()]
+    assert [{**line["probe"]} for line in lines] == [{**line["probe"]} for line in probed]
+    for line in lines:
+        assert [moment["steps"] for moment in line["within"]] == [
+            step
+            for step in range(5, 1000, 5)
+            if line["steps"] * (line["epoch"] - 1) / line["epoch"] < step < line["steps"]
+        ]
+        assert all(moment["probe"].keys() == line["probe"].keys() for moment in line["within"])
+    refused = drumlin("train", "--out", tmp_path / "none", *words, "--curves-every", "0")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "must be 1 or more, not 0" in refused.err
     page = (tmp_path / "curves" / "report.html").read_text()
     assert "Center loss" in page
     assert "by 5 nearest neighbours" in page

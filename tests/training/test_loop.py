@@ -2,6 +2,7 @@ import dataclasses
 import errno
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from drumlin import _io
+from drumlin._history import moments
 from drumlin._tensors import read_tensors, write_tensors
 from drumlin.data import train_batches
 from drumlin.model import Classifier
@@ -471,3 +473,45 @@ def test_a_probe_is_heard_after_every_epoch_and_changes_nothing(small, tmp_path)
     assert heard == [(False, False, len(split.train), len(split.holdout))] * 2
     assert [epoch["probe"] for epoch in Run(tmp_path / "probed").history] == [{"number": 1.0}, {"number": 2.0}]
     assert all("probe" not in epoch for epoch in Run(tmp_path / "plain").history)
+
+
+def test_within_epochs_the_hold_out_is_measured_as_the_model_is_then_and_nothing_changes(small, tmp_path) -> None:
+    settings = small(backbone={"dropout": 0.2})
+    heard = []
+
+    def probe(classifier, training, holdout):
+        wrong = (classifier(holdout.float()).argmax(1) != holdout.labels).double().mean().item()
+        heard.append((classifier.training, wrong))
+        return {"error": wrong}
+
+    probed = train(settings, tmp_path / "probed", probe=probe, probe_every=3)
+    plain = train(settings, tmp_path / "plain")
+    torch.testing.assert_close(probed.state_dict(), plain.state_dict(), rtol=0, atol=0)
+    history = Run(tmp_path / "probed").history
+    steps, found = history[0]["steps"], moments(history)
+    assert steps > 3
+    assert [moment["steps"] for moment in found] == sorted({*range(3, 2 * steps, 3), steps, 2 * steps})
+    assert [moment["probe"]["error"] for moment in found] == [wrong for _, wrong in heard]
+    assert [moment["holdout_error"] for moment in found] == pytest.approx([wrong for _, wrong in heard])
+    assert len({wrong for _, wrong in heard}) > 2
+    assert not any(training for training, _ in heard)
+    kept = ("epoch", "steps", "lr", "loss", "terms", "train_error", "holdout_error")
+    plainly = Run(tmp_path / "plain").history
+    assert [{key: epoch[key] for key in kept} for epoch in history] == [
+        {key: epoch[key] for key in kept} for epoch in plainly
+    ]
+    assert all("within" not in epoch for epoch in plainly)
+
+
+def test_time_that_is_spent_on_measuring_is_not_time_of_training(small, tmp_path) -> None:
+    train(small(), tmp_path / "run", probe=lambda *_: time.sleep(0.3) or {}, probe_every=1)
+    for epoch in Run(tmp_path / "run").history:
+        asleep = 0.3 * (len(epoch["within"]) + 1)
+        assert epoch["seconds_with_evaluation"] - epoch["seconds"] > asleep
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_steps_between_measurements_that_are_none_are_refused(small, tmp_path, every: int) -> None:
+    with pytest.raises(ValueError, match=f"must be 1 or more, not {every}"):
+        train(small(), tmp_path / "run", probe_every=every)
+    assert not (tmp_path / "run").exists()

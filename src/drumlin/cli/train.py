@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from drumlin.training import Probe
 
 _NO_SETTINGS = {
-    *("--out", "--resume", "--quiet", "--report", "--no-report", "--curves", "--no-curves", "--data-root", "--download")
+    *("--out", "--resume", "--quiet", "--report", "--no-report", "--curves", "--no-curves"),
+    *("--curves-every", "--data-root", "--download"),
 }
 """Flags that change nothing of what the training ends in."""
 
@@ -47,6 +48,8 @@ class _Flags:
     """No progress."""
     curves: bool = False
     """After every epoch, also measure held-out images: their error by the 5 nearest training features, and the center loss."""
+    curves_every: int | None = None
+    """As --curves, and the same also after every so many steps."""
     report: bool = True
     """When trained, measure the run as `drumlin evaluate` does, and write its page, OUT/report.html."""
 
@@ -97,8 +100,10 @@ def run(words: Sequence[str]) -> int:
             training=flags.training,
             seed=flags.seed,
         )
-    probe = _nearness() if flags.curves else None
-    train(settings, flags.out, resume=flags.resume, reporter=reporter(quiet=flags.quiet), probe=probe)
+    every = flags.curves_every
+    probe = _nearness() if flags.curves or every is not None else None
+    shown = reporter(quiet=flags.quiet)
+    train(settings, flags.out, resume=flags.resume, reporter=shown, probe=probe, probe_every=every)
     if not first_process():
         return 0
     say = (lambda text: None) if flags.quiet else progress

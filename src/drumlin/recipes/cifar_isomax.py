@@ -27,9 +27,10 @@ EFFORTS: dict[Scale, Effort] = {
         NARROW_EPOCHS,
         _STEPS,
         1000,
+        100,
     ),
-    "paper": Effort(backbone_settings("isomax-cifar", feature_dim=100), 100, _STEPS, None),
-    "smoke": Effort(backbone_settings("digits-cnn", feature_dim=100), 1, _STEPS, 60),
+    "paper": Effort(backbone_settings("isomax-cifar", feature_dim=100), 100, _STEPS, None, 500),
+    "smoke": Effort(backbone_settings("digits-cnn", feature_dim=100), 1, _STEPS, 60, 5),
 }
 """Scale → what is done. I says neither how long it trains on CIFAR-10 nor how wide the fully connected layer is: 100 epochs are
 35,000 steps, as many as it has for center loss on MNIST, and 100 is what L and T take there.

@@ -38,6 +38,7 @@ class Experiment:
         measure: subject → results, the records of which are kept; among them one with the metric "error".
         probe: (settings, run's folder) → what is measured of that model after every epoch, for curves, or None; None for nothing of
             any. The folder is there once the training has begun.
+        probe_every: steps after which it is measured also within an epoch, with the error on the hold-out; None for none.
         finish: (ledger, folder of the runs, folder for files) → files; draws what the measured runs show, if they are to be drawn.
         show: records of the measured runs → tables in Markdown, beside that of the errors.
     """
@@ -49,6 +50,7 @@ class Experiment:
     finish: Callable[[Ledger, Path, Path], list[Path]] | None = None
     show: Callable[[Sequence[Record]], str] | None = None
     probe: Callable[[RunSettings, Path], Probe | None] | None = None
+    probe_every: int | None = None
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,8 @@ def perform(
     folder = out / step.folder
     probe = experiment.probe and experiment.probe(settings, folder)
     try:
-        train(settings, folder, resume=(folder / "config.json").exists(), reporter=reporter, probe=probe)
+        begun, every = (folder / "config.json").exists(), experiment.probe_every
+        train(settings, folder, resume=begun, reporter=reporter, probe=probe, probe_every=every)
     except TrainingError:
         records = [diverged(step, experiment, settings)]
     else:

@@ -20,7 +20,7 @@ from drumlin.recipes.face_trainings import CASIA, CASIA_ISOMAX, DIGITS, LFW_FOLD
 from drumlin.recipes.face_verification import followed, published, verified
 from drumlin.recipes.feature_space import show as show_features
 from drumlin.recipes.isomax import Row
-from drumlin.recipes.isomax_figures import PREFACE, TITLE, figures_5_and_6, first_seeds
+from drumlin.recipes.isomax_figures import TITLE, figures_5_and_6, first_seeds, preface
 from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.progress_figures import Curve, progress_panels
 from drumlin.recipes.scales import setting
@@ -121,7 +121,9 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
         f"which has accuracy ({group}). Left the share that is told wrong{_THRESHOLDS[ledger.experiment.scale]}; right the equal "
         "error rate, which needs no threshold.",
     )
-    return write_figures_page(TITLE, PREFACE, [*figures_5_and_6("faces", folders), told], ledger, figures)
+    return write_figures_page(
+        TITLE, preface(ledger.experiment.probe_every), [*figures_5_and_6("faces", folders), told], ledger, figures
+    )
 
 
 def _paper() -> Iterator[Variant]:

@@ -37,6 +37,7 @@ class Effort:
     data: DataSettings
     backbone: BackboneSettings
     epochs: int
+    every: int
     rows: Mapping[str, Row]
 
     def settings(self) -> TrainingSettings:
@@ -54,16 +55,18 @@ EFFORTS: dict[Scale, Effort] = {
         DataSettings(name="ilsvrc-200", image_size=64, augment=dataclasses.replace(_COLOURS, crop=8)),
         backbone_settings("torchvision:resnet18", linear=False, feature_dim=512),
         5,
+        100,
         {},
     ),
     "paper": Effort(
         DataSettings(name="ilsvrc-200", image_size=160, augment=dataclasses.replace(_COLOURS, crop=22)),
         backbone_settings("inception-resnet-v1", linear=False, feature_dim=1792),
         100,
+        1000,
         _PUBLISHED,
     ),
     "smoke": Effort(
-        DataSettings(name="digits"), backbone_settings("digits-cnn", width=8, linear=False, feature_dim=64), 2, {}
+        DataSettings(name="digits"), backbone_settings("digits-cnn", width=8, linear=False, feature_dim=64), 2, 5, {}
     ),
 }
 """Scale → what is done. I says neither how long it trains nor of a layer between the pooled features and the classes; which 200
@@ -78,6 +81,5 @@ def experiment(scale: Scale) -> Experiment:
         settings = RunSettings(data=effort.data, head=head, backbone=effort.backbone, training=effort.settings())
         error, also = published(effort.rows, name)
         variants.append(Variant(name, {"lr=0.05": settings}, (0,), error, also))
-    return Experiment(
-        "ilsvrc-isomax", scale, tuple(variants), feature_space.measure, draw, show=feature_space.show, probe=near
-    )
+    measure, show = feature_space.measure, feature_space.show
+    return Experiment("ilsvrc-isomax", scale, tuple(variants), measure, draw, show, near, effort.every)

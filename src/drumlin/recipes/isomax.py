@@ -162,12 +162,14 @@ class Effort:
         epochs: of the training.
         steps: an epoch's, with the hold-out left out: the learning rate falls by steps.
         attacked: how many test images are attacked; None for all.
+        every: steps between two points of I's Figs. 5 and 6 within an epoch.
     """
 
     network: BackboneSettings
     epochs: int
     steps: int
     attacked: int | None
+    every: int
 
 
 def experiment(
@@ -193,7 +195,7 @@ def experiment(
         error, also = published(rows, row)
         candidates = {f"lr={_RATE:g}": _settings(chosen, effort, head)}
         variants.append(Variant(f"{row}, {effort.network.feature_dim}-D", candidates, chosen.seeds, error, also))
-    return Experiment(name, scale, tuple(variants), measured, draw, show, probe=near)
+    return Experiment(name, scale, tuple(variants), measured, draw, show, probe=near, probe_every=effort.every)
 
 
 def _settings(chosen: Setting, effort: Effort, head: HeadSettings) -> RunSettings:

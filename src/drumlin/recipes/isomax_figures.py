@@ -20,11 +20,18 @@ _FIGURE_5 = (
 )
 _FIGURE_6 = (Curve("center loss", "center_loss", "½‖z − c‖²", fraction=False),)
 
-
-PREFACE = "The first seed's model each; a curve has a point an epoch. A training that diverged has none."
-"""What the pages of these figures begin with."""
 TITLE = "Features over the steps of the training"
-"""Their heading."""
+"""The heading of these figures' pages."""
+
+
+def preface(every: int | None) -> str:
+    """Return what the pages begin with.
+
+    Args:
+        every: steps between two points within an epoch; None for none there.
+    """
+    points = "a point an epoch" if every is None else f"a point every {every} steps and at the end of every epoch"
+    return f"The first seed's model each; a curve has {points}. A training that diverged has none."
 
 
 def near(settings: RunSettings, folder: Path) -> Probe:
@@ -39,7 +46,7 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
         ValueError: a run that is not there, or not measured; a folder that cannot be written.
     """
     drawn = figures_5_and_6(ledger.experiment.name, first_seeds(ledger, out))
-    return write_figures_page(TITLE, PREFACE, drawn, ledger, figures)
+    return write_figures_page(TITLE, preface(ledger.experiment.probe_every), drawn, ledger, figures)
 
 
 def first_seeds(ledger: Ledger, out: Path, group: str = "") -> dict[str, Path | None]:

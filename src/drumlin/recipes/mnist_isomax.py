@@ -25,9 +25,9 @@ _STEPS = 55_000 // 128
 """An epoch's: 5,000 of the 60,000 images are held out."""
 
 EFFORTS: dict[Scale, Effort] = {
-    "cpu": Effort(backbone_settings("fast-28", feature_dim=2), 10, _STEPS, 2000),
-    "paper": Effort(backbone_settings("isomax-mnist", feature_dim=2), 82, _STEPS, None),
-    "smoke": Effort(backbone_settings("digits-cnn", feature_dim=2), 1, _STEPS, 60),
+    "cpu": Effort(backbone_settings("fast-28", feature_dim=2), 10, _STEPS, 2000, 100),
+    "paper": Effort(backbone_settings("isomax-mnist", feature_dim=2), 82, _STEPS, None, 500),
+    "smoke": Effort(backbone_settings("digits-cnn", feature_dim=2), 1, _STEPS, 60, 5),
 }
 """Scale → what is done. I trains for 20,000 steps with isomax and 35,000 with center loss: 82 epochs.
 

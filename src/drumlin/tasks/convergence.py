@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drumlin._history import moments
 from drumlin.tasks.base import Subject, TaskResult
 
 TASK = "convergence"
@@ -14,7 +15,7 @@ WITHIN = 0.1
 def convergence(subject: Subject) -> TaskResult:
     """Read from the run's history after how many steps the hold-out error first came within a tenth of its least.
 
-    It is measured once an epoch, so the number is a multiple of an epoch's steps.
+    It is looked at when it was measured: after every epoch, and within them where the training was told to.
 
     Raises:
         ValueError: nothing was held out.
@@ -22,21 +23,20 @@ def convergence(subject: Subject) -> TaskResult:
     Source: I Table 2 has such numbers and does not say how they are defined.
     """
     subject.begin()
-    history = subject.run.history
-    errors = [epoch["holdout_error"] for epoch in history]
+    history = moments(subject.run.history)
+    errors = [moment["holdout_error"] for moment in history]
     if any(error is None for error in errors):
         raise ValueError("convergence is told by the error on the hold-out, and nothing was held out")
-    epochs = epochs_to(errors)
     facts = {"split": "holdout", "n": len(subject.run.split.holdout), **subject.trained_with}
-    steps = history[epochs - 1]["steps"]
+    steps = history[first_near(errors)]["steps"]
     return TaskResult([subject.record(TASK, "steps", steps, unit="steps", **facts)])
 
 
-def epochs_to(errors: Sequence[float], within: float = WITHIN) -> int:
-    """Return the number of epochs after which the error is first at most (1 + `within`) times the least of all.
+def first_near(errors: Sequence[float], within: float = WITHIN) -> int:
+    """Return the place of the first error that is at most (1 + `within`) times the least of all.
 
-    >>> epochs_to([0.05, 0.021, 0.022, 0.02])
-    2
+    >>> first_near([0.05, 0.021, 0.022, 0.02])
+    1
     """
     near = (1 + within) * min(errors)
-    return next(epoch for epoch, error in enumerate(errors, 1) if error <= near)
+    return next(place for place, error in enumerate(errors) if error <= near)

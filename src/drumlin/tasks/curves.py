@@ -1,4 +1,4 @@
-"""What can be measured of a model after every epoch of its training, without the test split's images."""
+"""What can be measured of a model on the way of its training, without the test split's images."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from drumlin.training.distributed import first_process
 from drumlin.training.divergence import TrainingError
-from drumlin.training.loop import Probe, train
+from drumlin.training.following import Probe
+from drumlin.training.loop import train
 from drumlin.training.progress import reporter
 from drumlin.training.runs import Run, read_config
 

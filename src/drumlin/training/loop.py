@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from drumlin import _io
+from drumlin._history import WITHIN
 from drumlin.data import ImageFiles, Images, holdout_split, train_batches
 from drumlin.features import evaluation_mode
 from drumlin.heads import HeadOutput
@@ -28,6 +29,7 @@ from drumlin.training.claims import check_claim, claim
 from drumlin.training.creation import balanced_weights, create
 from drumlin.training.distributed import Processes, processes
 from drumlin.training.divergence import check_finite, diverged
+from drumlin.training.following import Follower, Probe
 from drumlin.training.optimizers import create_optimizer
 from drumlin.training.progress import Reporter, Silent
 from drumlin.training.resolution import check_augmentation, resolve, steps_per_epoch
@@ -43,6 +45,7 @@ def train(
     resume: bool = False,
     reporter: Reporter | None = None,
     probe: Probe | None = None,
+    probe_every: int | None = None,
 ) -> Classifier:
     """Train a classifier and leave everything about it in the folder `out`; return it in evaluation mode.
 
@@ -55,13 +58,17 @@ def train(
         resume: go on from the last whole checkpoint in `out`, or begin if there is none.
         reporter: hears of steps and epochs; None is silence.
         probe: what `training.jsonl` says besides after every epoch, null where not finite; it must not draw from torch's generators.
+        probe_every: steps after which, counted from the beginning, the hold-out and the probe are also measured within an epoch; a
+            resumed training goes on with what it is told then.
 
     Raises:
-        ValueError: a setting that does not fit; data that is not there; `out` holds a run already (without `resume`) or one of
-            other settings (with it), or another process trains in it.
+        ValueError: a setting that does not fit; `probe_every` below 1; data that is not there; `out` holds a run already
+            (without `resume`) or one of other settings (with it), or another process trains in it.
         TrainingError: the loss or the model turned NaN or infinite.
     """
     out = Path(out)
+    if probe_every is not None and probe_every < 1:
+        raise ValueError(f"the steps between two measurements must be 1 or more, not {probe_every}")
     device = resolve_device(settings.training.device)
     with processes(device) as group, _deterministic(device):
         if not group.first:  # the first process downloads and decodes, the others find it done
@@ -83,7 +90,8 @@ def train(
         # Made before the folder is claimed: settings that do not fit leave no half-begun run behind.
         given = chosen if uncut is images else uncut.subset(keep)
         shown = reporter or Silent()
-        loop = _Loop(settings, out, classifier, chosen, given, images.subset(hold), group, shown, probe)
+        follower = Follower(classifier, chosen, images.subset(hold), probe, probe_every)
+        loop = _Loop(settings, out, classifier, chosen, given, follower, group, shown)
         group.wait()
         split = Split(keep, hold, images.fingerprint)
         own = partial(claim, out, settings, split, resume=resume, processes=group.world)
@@ -140,10 +148,6 @@ def _deterministic(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.benchmark = benchmark
 
 
-Probe = Callable[[Classifier, Images | ImageFiles, Images | ImageFiles], Mapping[str, float]]
-"""(classifier in evaluation mode, training images, hold-out) → finite numbers by name."""
-
-
 class _Loop:
     """The state of a training that is under way."""
 
@@ -154,14 +158,12 @@ class _Loop:
         classifier: Classifier,
         images: Images | ImageFiles,
         uncut: Images | ImageFiles,
-        holdout: Images | ImageFiles,
+        follower: Follower,
         group: Processes,
         reporter: Reporter,
-        probe: Probe | None,
     ) -> None:
         self.settings, self.out, self.classifier, self.group = settings, out, classifier, group
-        self.probe = probe
-        self.images, self.uncut, self.holdout = images, uncut, holdout
+        self.images, self.uncut, self.follower = images, uncut, follower
         self.reporter = reporter if group.first else Silent()
         self.device = classifier.device
         self.optimizer = create_optimizer(classifier, settings.training.optimizer)
@@ -184,7 +186,7 @@ class _Loop:
         self.reporter.start(self.epochs, self.steps, progress.epoch)
         try:
             for epoch in range(progress.epoch, self.epochs):
-                history.append(self._epoch(epoch) | self._probed())
+                history.append(self._epoch(epoch))
                 if self.group.first:
                     done = Progress(epoch + 1, history)
                     save_checkpoint(folder, self.classifier, self.optimizer, done, self.identity)
@@ -224,7 +226,8 @@ class _Loop:
         # Dropout draws from the global generator: seeded by the epoch, so that a resumed training draws the same.
         torch.manual_seed((settings.seed * 1_000_003 + epoch) * 4_093 + self.group.rank)
         self.model.train()
-        begin, seen, totals = time.perf_counter(), 0, Totals(self.device)
+        begin, aside, seen, totals = time.perf_counter(), 0.0, 0, Totals(self.device)
+        within: list[dict[str, Any]] = []
         for index, (x, y) in enumerate(self._batches(epoch)):
             self._set_rate(epoch * self.steps + index)
             output: HeadOutput = self.model(x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True))
@@ -238,7 +241,12 @@ class _Loop:
             totals.add(output, y.to(self.device))
             seen += len(y) * self.group.world
             self.reporter.step()
-        seconds = time.perf_counter() - begin
+            done = epoch * self.steps + index + 1
+            if self.group.first and index + 1 < self.steps and self.follower.due(done):
+                paused = time.perf_counter()
+                within.append({"steps": done} | self.follower.measure())
+                aside += time.perf_counter() - paused
+        seconds = time.perf_counter() - begin - aside
         check_finite(self.classifier, epoch)
         means = totals.means(self.group.sum)
         return {
@@ -248,30 +256,14 @@ class _Loop:
             "loss": sum(value for name, value in means.items() if name != "error"),
             "terms": {name: value for name, value in means.items() if name != "error"},
             "train_error": means["error"],
-            "holdout_error": self._holdout_error(),
+            **(self.follower.measure() if self.group.first else {"holdout_error": None}),
+            **({WITHIN: within} if within else {}),
             "images_per_second": seen / seconds,
             "seconds": seconds,
             "seconds_with_evaluation": time.perf_counter() - begin,
         }
 
-    def _probed(self) -> dict[str, Any]:
-        if self.probe is None or not self.group.first:
-            return {}
-        with evaluation_mode(self.classifier), torch.no_grad():
-            found = self.probe(self.classifier, self.images, self.holdout)
-        return {"probe": {name: value if math.isfinite(value) else None for name, value in found.items()}}
-
     def _set_rate(self, step: int) -> None:
         factor = rate_factor(self.settings.training.schedule, step, self.steps * self.epochs)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * factor
-
-    @torch.no_grad()
-    def _holdout_error(self) -> float | None:
-        if not self.group.first or len(self.holdout) == 0:
-            return None
-        wrong = 0
-        with evaluation_mode(self.classifier):
-            for x, y in self.holdout.batches(500):
-                wrong += int((self.classifier(x.to(self.device)).argmax(1).cpu() != y).sum())
-        return wrong / len(self.holdout)

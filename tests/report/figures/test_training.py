@@ -63,6 +63,41 @@ def test_what_was_measured_of_features_after_some_epochs(contents) -> None:
     assert len(plain.series) == 2
 
 
+def test_what_was_measured_within_an_epoch_stands_between_the_epochs(contents) -> None:
+    within = [{"steps": 2, "holdout_error": 0.6, "probe": {"center_loss": 3.0}}]
+    epochs = (
+        {
+            "epoch": 1,
+            "steps": 8,
+            "train_error": 0.5,
+            "holdout_error": 0.4,
+            "loss": 2.0,
+            "terms": {"a": 2.0},
+            "within": within,
+        },
+        {"epoch": 2, "steps": 16, "train_error": 0.3, "holdout_error": 0.2, "loss": 1.0, "terms": {"a": 1.0}},
+    )
+    run = dataclasses.replace(contents, epochs=epochs)
+    errors, center, loss = ErrorCurves.of(run), CenterLossCurve.of(run), LossCurves.of(run)
+    assert errors is not None
+    assert center is not None
+    assert loss is not None
+    assert errors.epochs == center.epochs == (0.25, 1, 2)
+    assert errors.series == {"training images": (None, 0.5, 0.3), "hold-out": (0.6, 0.4, 0.2)}
+    assert center.series == {"hold-out": (3.0, None, None)}
+    assert loss.epochs == (1, 2)
+    assert all(trace["connectgaps"] for trace in errors.traces()), (
+        "training errors are known at the ends of epochs alone"
+    )
+    assert not any(trace["connectgaps"] for trace in loss.traces())
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    errors.draw(axes)
+    drawn = [line.get_xydata().tolist() for line in axes.lines]
+    assert drawn == [[[1, 0.5], [2, 0.3]], [[0.25, 0.6], [1, 0.4], [2, 0.2]]]
+
+
 def test_a_loss_that_is_not_finite_leaves_a_gap(contents) -> None:
     epochs = ({"epoch": 1, "loss": float("nan")}, {"epoch": 2, "loss": 2.0})
     figure = LossCurves.of(dataclasses.replace(contents, epochs=epochs))

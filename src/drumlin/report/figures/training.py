@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from drumlin._history import moments
 from drumlin.report.contents import RunContents
 from drumlin.report.figures.base import MPL_DASHES, Figure, axis, escaped, in_percent, legend_below, plain
 from drumlin.report.palette import Token, light
@@ -29,9 +30,14 @@ Series = Mapping[str, tuple[float | None, ...]]
 
 @dataclass(frozen=True, eq=False)
 class _Curves(Figure):
-    """Values by epoch; None where there is none."""
+    """Values by epoch, None where there is none.
 
-    epochs: tuple[int, ...]
+    Attributes:
+        epochs: when; fractions where something was measured within an epoch.
+        series: name → a value each.
+    """
+
+    epochs: tuple[float, ...]
     series: Series
     title: ClassVar[str]
     style: ClassVar[dict[str, Any]]
@@ -45,6 +51,11 @@ class _Curves(Figure):
     @property
     def _values(self) -> list[float]:
         return [value for series in self.series.values() for value in series if value is not None]
+
+    @property
+    def _within(self) -> bool:
+        """Whether there are values between epochs, which not every series has: a line goes on over them."""
+        return any(epoch != int(epoch) for epoch in self.epochs)
 
     def _logarithmic(self) -> bool:
         return bool(self._values) and min(self._values) > 0
@@ -64,8 +75,9 @@ class _Curves(Figure):
                 "name": escaped(name),
                 "x": list(self.epochs),
                 "y": list(values),
+                "connectgaps": self._within,
                 "line": {"color": Token(colour), "dash": dash, "width": 2},
-                "hovertemplate": f"epoch %{{x}}: %{{y:{'.2~%' if 'tickformat' in self.style else '.4~g'}}}",
+                "hovertemplate": f"epoch %{{x:.4~g}}: %{{y:{'.2~%' if 'tickformat' in self.style else '.4~g'}}}",
             }
             for (name, values), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True)
         ]
@@ -78,8 +90,12 @@ class _Curves(Figure):
     def draw(self, axes: Axes) -> None:
         """See `Figure`."""
         for (name, values), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True):
-            y = [math.nan if value is None else value for value in values]
-            axes.plot(self.epochs, y, color=light(colour), ls=MPL_DASHES[dash], label=plain(name))
+            known = [
+                (epoch, math.nan if value is None else value)
+                for epoch, value in zip(self.epochs, values, strict=True)
+                if not (self._within and value is None)
+            ]
+            axes.plot(*zip(*known, strict=True), color=light(colour), ls=MPL_DASHES[dash], label=plain(name))
         axes.set(xlabel="epoch", ylabel=self.title, yscale="log" if self._logarithmic() else "linear")
         if "tickformat" in self.style:
             in_percent(axes.yaxis)
@@ -126,10 +142,11 @@ class ErrorCurves(_Curves):
     def of(cls, run: RunContents) -> ErrorCurves | None:
         """Return the curves; None without a training log that has errors."""
         names = {"training images": "train_error", "hold-out": "holdout_error"}
-        every = {name: tuple(_number(epoch.get(key)) for epoch in run.epochs) for name, key in names.items()}
-        every["hold-out, by 5 nearest neighbours"] = _probed(run, "neighbour_error")
+        times, found = _moments(run)
+        every = {name: tuple(_number(moment.get(key)) for moment in found) for name, key in names.items()}
+        every["hold-out, by 5 nearest neighbours"] = _probed(found, "neighbour_error")
         series = {name: values for name, values in every.items() if any(value is not None for value in values)}
-        return cls(_epochs(run), series) if series else None
+        return cls(times, series) if series else None
 
     @property
     def caption(self) -> str:
@@ -150,8 +167,9 @@ class CenterLossCurve(_Curves):
     @classmethod
     def of(cls, run: RunContents) -> CenterLossCurve | None:
         """Return the curve; None where no epoch has one."""
-        values = _probed(run, "center_loss")
-        return None if all(value is None for value in values) else cls(_epochs(run), {"hold-out": values})
+        times, found = _moments(run)
+        values = _probed(found, "center_loss")
+        return None if all(value is None for value in values) else cls(times, {"hold-out": values})
 
     @property
     def caption(self) -> str:
@@ -166,8 +184,17 @@ def _epochs(run: RunContents) -> tuple[int, ...]:
     return tuple(int(epoch["epoch"]) for epoch in run.epochs)
 
 
-def _probed(run: RunContents, name: str) -> tuple[float | None, ...]:
-    return tuple(_number(epoch.get("probe", {}).get(name)) for epoch in run.epochs)
+def _moments(run: RunContents) -> tuple[tuple[float, ...], list[Mapping[str, Any]]]:
+    """Return everything that was measured on the way, and after how many epochs."""
+    times: list[float] = []
+    for epoch in run.epochs:
+        within = moments([epoch])[:-1]
+        times += [epoch["epoch"] * moment["steps"] / epoch["steps"] for moment in within] + [epoch["epoch"]]
+    return tuple(times), moments(run.epochs)
+
+
+def _probed(found: Sequence[Mapping[str, Any]], name: str) -> tuple[float | None, ...]:
+    return tuple(_number(moment.get("probe", {}).get(name)) for moment in found)
 
 
 def _number(value: object) -> float | None:
