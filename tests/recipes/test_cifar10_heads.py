@@ -22,7 +22,7 @@ def _on(network):
 
 @pytest.mark.parametrize(("network", "width", "epochs"), [("fast-32", 64, 12), ("narrow fast-32", 16, 8)])
 def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs):
-    assert len(_variants("cpu")) == 16
+    assert len(_variants("cpu")) == 18
     variants = _on(network)
     assert len(variants) == 8
     for variant in variants.values():
@@ -39,6 +39,17 @@ def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs
     three = {name.partition(",")[0] for name, v in variants.items() if v.seeds == (0, 1, 2)}
     assert three == {"softmax smoothed 0.2", "softmax", "gm", "lgm"}
     assert {v.seeds for v in variants.values()} == {(0, 1, 2), (0,)}
+
+
+def test_softmax_and_gm_are_trained_twice_as_long_at_the_rate_of_the_shorter_training():
+    short, long = _on("narrow fast-32"), _on("narrow fast-32 for 16 epochs")
+    assert {name.partition(",")[0] for name in long} == {"softmax", "gm"}
+    for name, variant in long.items():
+        ((rate, settings),) = variant.candidates.items()
+        training = settings.training
+        half = dataclasses.replace(settings, training=dataclasses.replace(training, epochs=training.epochs // 2))
+        assert (rate, variant.seeds) == ("lr=1", (0,))
+        assert half == short[name.removesuffix(" for 16 epochs")].candidates[rate]
 
 
 def test_losses_have_the_papers_hyperparameters_and_the_default_warm_up():
