@@ -1,4 +1,5 @@
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,20 @@ def test_records_that_cannot_be_written_are_found_before_any_training(refused, t
     words = ("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out")
     assert "file" in refused(*words, "--results", tmp_path / "file" / "r.jsonl")
     assert not (tmp_path / "out").exists()
+
+
+def test_data_that_is_not_there_leaves_no_file_of_records_behind(drumlin, tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUMLIN_DATA", str(tmp_path / "none"))
+    outcome = drumlin("reproduce", "mnist-heads", "--out", tmp_path / "out")
+    assert outcome.code == 2
+    assert "--download" in outcome.err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_found_before_any_training(refused, tmp_path):
+    (tmp_path / "out").mkdir(mode=0o500)
+    assert "denied" in refused("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out")
 
 
 def test_a_file_of_tunings_that_is_not_there(refused, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +114,7 @@ def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
     from drumlin.recipes.experiment import pending, perform
     from drumlin.training import reporter
 
-    ledger.path.parent.mkdir(parents=True, exist_ok=True)
-    ledger.path.open("ab").close()  # what cannot be written is found now, and not after the first training
+    _check_writable(ledger.path)
     if found := adopt(ledger, flags.tuned):
         progress(f"{len(found)} settings were tuned elsewhere")
     for step in pending(ledger):
@@ -127,6 +127,16 @@ def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
             step, ledger, out, root=flags.data_root, download=flags.download, reporter=reporter(quiet=flags.quiet)
         )
         progress("  ".join(f"{r.metric} {percent(r.value)}" for r in records if r.metric.endswith("error")))
+
+
+def _check_writable(path: Path) -> None:
+    """Find now, and not after the first training, that records cannot be written; leave no file behind that was not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.open("ab").close()
+        return
+    with tempfile.TemporaryFile(prefix=".drumlin-", dir=path.parent):
+        pass
 
 
 def _pace(left: TimeLeft) -> str:
