@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from drumlin.recipes import RECIPES, mnist_heads, recipe
+from drumlin.recipes import RECIPES, recipe
 from drumlin.recipes.choices import choices
+from drumlin.recipes.classification import mnist_heads
 from drumlin.recipes.experiment import Experiment
 from drumlin.results import read
 

@@ -2,8 +2,11 @@ import dataclasses
 
 import pytest
 
-from drumlin.recipes import RECIPES, faces, margins, mnist_heads, recipe
+from drumlin.recipes import RECIPES, recipe
 from drumlin.recipes.choices import choices
+from drumlin.recipes.classification import mnist_heads
+from drumlin.recipes.faces import losses
+from drumlin.recipes.pictures import margins
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -44,7 +47,7 @@ def test_what_follows_from_the_settings_is_said_of_those_alone():
 def test_what_it_says_of_heads_is_so():
     heads = {
         s.head.name: s.head
-        for v in (*mnist_heads.experiment("paper").variants, *faces.experiment("paper").variants)
+        for v in (*mnist_heads.experiment("paper").variants, *losses.experiment("paper").variants)
         for s in v.candidates.values()
     }
     assert (heads["center"].center_weight, heads["center"].center_rate) == (0.01, 0.5)

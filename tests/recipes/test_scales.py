@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from drumlin.recipes import mnist_heads
+from drumlin.recipes.classification import mnist_heads
 from drumlin.recipes.scales import CIFAR10, MNIST, RATES, candidates, run_settings, setting
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.heads import head_settings

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from drumlin.recipes.face_verification import digit_pairs
+from drumlin.recipes.faces.verification import digit_pairs
 from drumlin.tasks.curves import nearness, pair_errors
 from drumlin.tasks.verification import verification
 

@@ -1,0 +1,1 @@
+"""Attacked images: telling them from others, and attackers who know the detector."""

@@ -1,0 +1,1 @@
+"""How often classifiers err: the papers' losses on MNIST, CIFAR and ImageNet."""

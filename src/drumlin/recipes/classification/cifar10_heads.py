@@ -1,0 +1,137 @@
+"""CIFAR-10 with the papers' losses: L and T Table 2 on their networks; on a fast one I Tables 3 and 5, too; T Fig. 2."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+
+from drumlin.recipes.distance_figures import draw
+from drumlin.recipes.experiment import Experiment
+from drumlin.recipes.feature_space import measure, show
+from drumlin.recipes.isomax import cifar_isomax
+from drumlin.recipes.isomax.protocol import Row, published
+from drumlin.recipes.scales import CIFAR10, FEATURE_SCALE, NARROW, NARROW_EPOCHS, Setting, candidates, setting
+from drumlin.recipes.variants import Published, Variant
+from drumlin.results.record import Scale
+from drumlin.settings.data import AugmentSettings
+from drumlin.settings.heads import HeadSettings, head_settings
+from drumlin.settings.run import ScheduleSettings
+
+ABOUT = (
+    "CIFAR-10 with the papers' losses: error, neighbours, clusters, distances (L and T Table 2, T Fig. 2; "
+    "on two cores a fast network, beside I Tables 3 and 5)"
+)
+
+SETTINGS: dict[Scale, Setting] = {
+    "cpu": Setting(
+        data="cifar10",
+        backbone="fast-32",
+        epochs=12,
+        batch_size=512,
+        seeds=(0, 1, 2),
+        rates=(0.25, 0.5, 1.0, 2.0),
+        schedule=ScheduleSettings(),
+        augment=AugmentSettings(flip=True, flip_alternating=True, shift=2, pad="reflect"),
+        weight_decay=1e-3,
+    ),
+    "paper": CIFAR10["paper"],
+    "smoke": CIFAR10["smoke"],
+}
+"""Scale → what it decides; at paper scale the network is the row's."""
+
+HEADS: dict[str, HeadSettings] = {
+    "softmax smoothed 0.2": head_settings("softmax", label_smoothing=0.2),
+    "gm": head_settings("gm", margin=0.3),
+    "lgm": head_settings("lgm", margin=0.3),
+    "softmax": head_settings("softmax"),
+    "center": head_settings("center"),
+    "isotropic": head_settings("isotropic", weight=0.05),
+    "l-softmax m=4": head_settings("l-softmax", margin=4),
+    "l-softmax m=4 beta_min=5": head_settings("l-softmax", margin=4, beta_min=5.0),
+}
+"""The rows on the fast network, of 100-D features; margin 0.3 is what the papers take for CIFAR-10.
+
+L-Softmax's authors let β fall to 0 on CIFAR-10, in 30,000 steps, and keep it at 5 or 10 where that does not train (their code's
+README): the last row does so, for these trainings are short.
+"""
+
+_REPEATED = {"softmax smoothed 0.2", "softmax", "gm", "lgm"}
+"""Rows with all seeds; the others have the first."""
+
+_LONGER, _LONGER_EPOCHS, _LONGER_RATE = ("softmax", "gm"), 2 * NARROW_EPOCHS, 1.0
+"""Rows that the narrow network is also trained on for twice as long: whether a mixture only learns more slowly. One seed each, at the
+rate that both have at half the length."""
+
+NETWORKS = ("ResNet-20", "ResNet-56", "ResNet-110")
+_BOTH = "L Table 2, T Table 2"
+
+TABLE_2: dict[str, tuple[str, tuple[float, float, float]]] = {
+    "softmax": (_BOTH, (8.75, 6.97, 6.43)),
+    "center": (_BOTH, (7.77, 5.94, 5.32)),
+    "l-softmax m=4": (_BOTH, (7.73, 6.05, 5.79)),
+    "lgm": ("L Table 2", (7.21, 5.61, 4.96)),
+    "gm": ("T Table 2", (7.21, 5.61, 4.96)),
+}
+"""Row → source, and error rates in percent on these networks.
+
+Softmax's are copied from the ResNet paper, with fewer epochs. Nobody says which m L-Softmax had; T repeats L's numbers for a
+different regulariser.
+"""
+
+
+def experiment(scale: Scale) -> Experiment:
+    """Return the experiment: eight losses on the fast network, narrow and whole, or five on each network of the papers.
+
+    Warm-up is that of `drumlin train`, a quarter of the training: the papers name none, and the full likelihood from the first step
+    can collapse a network.
+    """
+    chosen = setting(SETTINGS, scale)
+    return Experiment("cifar10-heads", scale, tuple(_ROWS[scale](chosen)), measure, draw, show)
+
+
+def _narrow_and_whole(chosen: Setting) -> Iterator[Variant]:
+    """Yield a row a loss on the narrow network, which any two cores can train, two for longer, then all on the whole one."""
+    narrow, known = dataclasses.replace(chosen, epochs=NARROW_EPOCHS), cifar_isomax.PUBLISHED
+    yield from _losses(narrow, f"narrow {chosen.backbone}", known, feature_scale=FEATURE_SCALE, width=NARROW)
+    longer = dataclasses.replace(chosen, epochs=_LONGER_EPOCHS, rates=(_LONGER_RATE,))
+    for name in _LONGER:
+        found = candidates(longer, HEADS[name], feature_dim=100, feature_scale=FEATURE_SCALE, width=NARROW)
+        yield Variant(f"{name}, narrow {chosen.backbone} for {_LONGER_EPOCHS} epochs", found, chosen.seeds[:1])
+    yield from _losses(chosen, chosen.backbone, known, feature_scale=FEATURE_SCALE)
+
+
+def _smoke(chosen: Setting) -> Iterator[Variant]:
+    yield from _losses(chosen, chosen.backbone, {})
+
+
+def _losses(chosen: Setting, network: str, known: Mapping[str, Row], **backbone: object) -> Iterator[Variant]:
+    """Yield a row a loss; I's numbers, which are of another network, stand beside its three."""
+    for name, head in HEADS.items():
+        error, also = published(known, name)
+        seeds = chosen.seeds if name in _REPEATED else chosen.seeds[:1]
+        found = candidates(chosen, head, feature_dim=100, **backbone)
+        yield Variant(f"{name}, {network}", found, seeds, error, also)
+
+
+def _table_2(chosen: Setting) -> Iterator[Variant]:
+    """Yield the rows of Table 2, on the trunks' own features, then GM on the network of T Fig. 2."""
+    for place, network in enumerate(NETWORKS):
+        for name, (source, errors) in TABLE_2.items():
+            yield _row(chosen, name, network, Published(errors[place] / 100, source))
+    yield _row(chosen, "gm", "ResNet-32", None)
+
+
+def _row(chosen: Setting, name: str, network: str, error: Published | None) -> Variant:
+    """Return a row on a ResNet. GM's images are padded by reflection as T does, the others' by zeros as L did."""
+    assert chosen.augment is not None
+    augment = chosen.augment if name == "gm" else dataclasses.replace(chosen.augment, pad="zero")
+    own = dataclasses.replace(chosen, augment=augment, backbone=network.lower())
+    found = candidates(own, HEADS[name], feature_dim=64, linear=False)
+    return Variant(f"{name}, {network}", found, chosen.seeds, error)
+
+
+_ROWS: dict[Scale, Callable[[Setting], Iterator[Variant]]] = {
+    "cpu": _narrow_and_whole,
+    "paper": _table_2,
+    "smoke": _smoke,
+}

@@ -1,0 +1,1 @@
+"""Pairs of faces told by models that know none of the people."""

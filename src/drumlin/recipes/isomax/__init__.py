@@ -1,0 +1,1 @@
+"""The isomax paper's experiments: neighbours, clusters, convergence, and FGSM."""

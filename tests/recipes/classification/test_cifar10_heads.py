@@ -1,0 +1,159 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from drumlin.backbones.cifar_resnet import CifarResNet
+from drumlin.cli import main
+from drumlin.recipes import distance_figures
+from drumlin.recipes.classification import cifar10_heads
+from drumlin.recipes.experiment import Experiment, Ledger
+from drumlin.recipes.variants import Measured
+from drumlin.results import read, select
+
+
+def _variants(scale):
+    return {v.name: v for v in cifar10_heads.experiment(scale).variants}
+
+
+def _on(network):
+    """Rows at CPU scale of a network, by name."""
+    return {name: v for name, v in _variants("cpu").items() if name.endswith(f", {network}")}
+
+
+@pytest.mark.parametrize(("network", "width", "epochs"), [("fast-32", 64, 12), ("narrow fast-32", 16, 8)])
+def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs):
+    assert len(_variants("cpu")) == 18
+    variants = _on(network)
+    assert len(variants) == 8
+    for variant in variants.values():
+        assert list(variant.candidates) == ["lr=0.25", "lr=0.5", "lr=1", "lr=2"]
+        for name, settings in variant.candidates.items():
+            assert (f"lr={settings.training.optimizer.lr:g}", settings.training.batch_size) == (name, 512)
+            backbone = settings.backbone
+            assert (backbone.name, backbone.width, backbone.feature_dim) == ("fast-32", width, 100)
+            assert backbone.feature_scale == 1 / 9
+            training, augment = settings.training, settings.data.augment
+            assert (training.epochs, training.schedule.name) == (epochs, "one-cycle")
+            assert training.optimizer.weight_decay == 1e-3
+            assert (augment.flip, augment.flip_alternating, augment.shift, augment.pad) == (True, True, 2, "reflect")
+    three = {name.partition(",")[0] for name, v in variants.items() if v.seeds == (0, 1, 2)}
+    assert three == {"softmax smoothed 0.2", "softmax", "gm", "lgm"}
+    assert {v.seeds for v in variants.values()} == {(0, 1, 2), (0,)}
+
+
+def test_softmax_and_gm_are_trained_twice_as_long_at_the_rate_of_the_shorter_training():
+    short, long = _on("narrow fast-32"), _on("narrow fast-32 for 16 epochs")
+    assert {name.partition(",")[0] for name in long} == {"softmax", "gm"}
+    for name, variant in long.items():
+        ((rate, settings),) = variant.candidates.items()
+        training = settings.training
+        half = dataclasses.replace(settings, training=dataclasses.replace(training, epochs=training.epochs // 2))
+        assert (rate, variant.seeds) == ("lr=1", (0,))
+        assert half == short[name.removesuffix(" for 16 epochs")].candidates[rate]
+
+
+def test_losses_have_the_papers_hyperparameters_and_the_default_warm_up():
+    heads = cifar10_heads.HEADS
+    for name in ("gm", "lgm"):
+        head = heads[name]
+        assert (head.name, head.margin, head.likelihood_weight, head.warmup_steps) == (name, 0.3, 0.1, None)
+    assert heads["isotropic"].weight == 0.05
+    assert (heads["l-softmax m=4"].margin, heads["l-softmax m=4"].beta_min) == (4, 0)
+    assert (heads["l-softmax m=4 beta_min=5"].margin, heads["l-softmax m=4 beta_min=5"].beta_min) == (4, 5)
+    assert (heads["softmax"].label_smoothing, heads["softmax smoothed 0.2"].label_smoothing) == (0, 0.2)
+
+
+def test_i_s_numbers_stand_beside_its_losses_alone():
+    variants = _variants("cpu")
+    five = Measured("neighbours", "accuracy", protocol="k=5, features as they are")
+    assert {name for name, v in variants.items() if v.also} == {
+        f"{loss}, {network}" for loss in ("softmax", "center", "isotropic") for network in ("fast-32", "narrow fast-32")
+    }
+    assert variants["isotropic, fast-32"].also[five].value == pytest.approx(0.8914)
+    assert variants["gm, fast-32"].published is None, "on that network nothing was published of it"
+    assert all(v.published is None and not v.also for v in _variants("smoke").values())
+
+
+def test_table_2_is_trained_as_published_on_the_trunks_own_features():
+    variants = _variants("paper")
+    assert len(variants) == 16
+    for variant in variants.values():
+        (settings,) = variant.candidates.values()
+        training = settings.training
+        assert (training.epochs, training.batch_size, training.optimizer.lr) == (300, 128, 0.1)
+        assert [round(training.epochs * m) for m in training.schedule.milestones] == [150, 225]
+        assert (training.schedule.factor, training.optimizer.weight_decay) == (0.1, 5e-4)
+        assert (settings.data.augment.flip, settings.data.augment.shift) == (True, 4)
+        assert not settings.backbone.linear
+        assert settings.backbone.feature_dim == CifarResNet.out_features
+    padding = {
+        name.partition(",")[0]: next(iter(v.candidates.values())).data.augment.pad for name, v in variants.items()
+    }
+    assert padding == {"softmax": "zero", "center": "zero", "l-softmax m=4": "zero", "lgm": "zero", "gm": "reflect"}
+
+
+def test_published_errors_of_table_2():
+    variants = _variants("paper")
+    errors = {name: v.published.value for name, v in variants.items() if v.published is not None}
+    assert len(errors) == 15
+    assert errors["softmax, ResNet-20"] == pytest.approx(0.0875)
+    assert errors["l-softmax m=4, ResNet-56"] == pytest.approx(0.0605)
+    assert errors["gm, ResNet-110"] == errors["lgm, ResNet-110"] == pytest.approx(0.0496)
+    assert variants["gm, ResNet-110"].published.source == "T Table 2"
+    assert variants["lgm, ResNet-110"].published.source == "L Table 2"
+    names = {name: next(iter(v.candidates.values())).backbone.name for name, v in variants.items()}
+    assert names["gm, ResNet-32"] == "resnet-32", "T Fig. 2's"
+    assert names["center, ResNet-110"] == "resnet-110"
+
+
+@pytest.fixture
+def two_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smoke experiment's GM and softmax, one candidate and seed each."""
+    whole = cifar10_heads.experiment("smoke")
+
+    def experiment(scale: str) -> Experiment:
+        rows = [
+            dataclasses.replace(v, seeds=(0,), candidates=dict([*v.candidates.items()][-1:]))
+            for v in whole.variants
+            if v.name in ("gm, digits-cnn", "softmax, digits-cnn")
+        ]
+        return dataclasses.replace(whole, variants=tuple(rows))
+
+    monkeypatch.setattr(cifar10_heads, "experiment", experiment)
+
+
+@pytest.mark.slow
+def test_from_nothing_to_tables_and_figure(two_losses: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["reproduce", "cifar10-heads", "--scale", "smoke", "--out", str(tmp_path), "--quiet"]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    records = read(tmp_path / "results.jsonl")
+    for title in (
+        "Steps to converge",
+        "Accuracy of k nearest neighbours, %",
+        "Normalised mutual information",
+        "Geometry",
+    ):
+        assert title in shown
+    (gm,) = select(records, metric="mean-distance", protocol="gm, digits-cnn")
+    assert gm.published == pytest.approx(2.725, abs=1e-3)
+    assert {p.name for p in (tmp_path / "figures").iterdir()} == {
+        "cifar10-heads.md",
+        "cifar10-heads-distances.png",
+        "cifar10-heads-distances.svg",
+    }
+    text = (tmp_path / "figures" / "cifar10-heads.md").read_text()
+    assert f"(a) gm, digits-cnn; (b) {gm.value:.2f} ± " in text
+    assert "optimum 2.73" in text
+    assert "softmax" not in text
+
+    # a run whose arrays are gone, and one that diverged
+    book = Ledger(cifar10_heads.experiment("smoke"), tmp_path / "results.jsonl")
+    (tmp_path / "gm-digits-cnn-lr=0.03-seed-0" / "arrays" / "geometry.safetensors").unlink()
+    with pytest.raises(ValueError, match="has no distances any more: remove its records, and it is measured again"):
+        distance_figures.draw(book, tmp_path, tmp_path / "again")
+    error = next(r for r in select(records, task="classification", metric="error") if r.head == "gm")
+    book.add([dataclasses.replace(error, value=None)])
+    distance_figures.draw(book, tmp_path, tmp_path / "again")
+    assert "(a) gm, digits-cnn; (b) gm, digits-cnn" in (tmp_path / "again" / "cifar10-heads.md").read_text()
