@@ -25,14 +25,20 @@ def measured(step: Step, experiment: Experiment, subject: Subject) -> list[Recor
 
 
 def _named(record: Record, variant: Variant) -> Record:
-    """Return a record of this variant, with what was published of it."""
+    """Return a record as one of this variant, with what was published of it."""
     protocol = variant.name if record.protocol is None else f"{variant.name}; {record.protocol}"
+    return beside_published(dataclasses.replace(record, protocol=protocol), variant)
+
+
+def beside_published(record: Record, variant: Variant) -> Record:
+    """Return a variant's record with what was published of that number; as it is where the variant knows of nothing."""
+    _, _, how = (record.protocol or "").partition("; ")
     what = Measured(record.task, record.metric, record.detector, record.anomaly)
-    exact = variant.also.get(what._replace(protocol=record.protocol))
+    exact = variant.also.get(what._replace(protocol=how or None))
     known = variant.published if what == _ERROR else exact or variant.also.get(what)
     if known is None:
-        return dataclasses.replace(record, protocol=protocol)
-    return dataclasses.replace(record, protocol=protocol, published=known.value, published_source=known.source)
+        return record
+    return dataclasses.replace(record, published=known.value, published_source=known.source)
 
 
 def tuning_record(step: Step, subject: Subject) -> Record:
