@@ -58,10 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             what = f"{path.name}: {old.protocol}, {old.metric}"
             print(f"{what}: {old.published} ({old.published_source}) is {new.published} ({new.published_source})")
         if changed and not flags.check:
-            lines = "".join(
-                json.dumps(dataclasses.asdict(r), allow_nan=False, ensure_ascii=False) + "\n" for r in fresh
-            )
-            _io.write_bytes(path, lines.encode())
+            lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+            kept = [
+                line if old == new else json.dumps(dataclasses.asdict(new), allow_nan=False, ensure_ascii=False)
+                for line, old, new in zip(lines, records, fresh, strict=True)
+            ]
+            _io.write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
     if behind and flags.check:
         print(f"{behind} records are behind their recipes: python benchmarks/published.py", file=sys.stderr)
         return 1

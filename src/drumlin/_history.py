@@ -17,3 +17,12 @@ def moments(history: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     [2, 4, 5, 10]
     """
     return [moment for epoch in history for moment in (*epoch.get(WITHIN, ()), epoch)]
+
+
+def interval(history: Iterable[Mapping[str, Any]]) -> int | None:
+    """Return the steps between two measurements within an epoch; None where there are none.
+
+    >>> interval([{"epoch": 1, "steps": 5}, {"epoch": 2, "steps": 10, "within": [{"steps": 7}]}])
+    7
+    """
+    return next((moment["steps"] for epoch in history for moment in epoch.get(WITHIN, ())), None)

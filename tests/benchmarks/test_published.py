@@ -39,3 +39,17 @@ def test_a_record_that_is_behind_is_told_and_mended_and_no_other_is_touched(tmp_
     assert (tmp_path / "some.jsonl").read_bytes() == before
     assert _run("--results", tmp_path).returncode == 0
     assert read(tmp_path / "some.jsonl") == [*whole, foreign, unknown]
+
+
+def test_lines_that_are_as_they_should_be_stay_to_the_byte(tmp_path: Path) -> None:
+    lines = RECORDS.read_text().splitlines(keepends=True)
+    place = next(i for i, record in enumerate(read(RECORDS)) if record.published_source == "L Table 1")
+    old = dataclasses.replace(read(RECORDS)[place], published=0.5)
+    (tmp_path / "some.jsonl").write_text("".join(lines[:place]))
+    append(tmp_path / "some.jsonl", [old])
+    with (tmp_path / "some.jsonl").open("a") as file:
+        file.write("".join(lines[place + 1 :]))
+    assert _run("--results", tmp_path).returncode == 0
+    mended = (tmp_path / "some.jsonl").read_text().splitlines(keepends=True)
+    assert [line for i, line in enumerate(mended) if i != place] == [line for i, line in enumerate(lines) if i != place]
+    assert read(tmp_path / "some.jsonl") == read(RECORDS)

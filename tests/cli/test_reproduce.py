@@ -1,5 +1,5 @@
 import dataclasses
-import os
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,10 +128,20 @@ def test_data_that_is_not_there_leaves_no_file_of_records_behind(drumlin, tmp_pa
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_found_before_any_training(refused, tmp_path):
-    (tmp_path / "out").mkdir(mode=0o500)
-    assert "denied" in refused("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out")
+def test_a_folder_that_cannot_be_written_is_found_before_any_training(refused, tmp_path, monkeypatch):
+    def denied(**_: object) -> None:  # root may write everywhere
+        raise PermissionError(errno.EACCES, "Permission denied", "/some/.drumlin-file")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    told = refused("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out")
+    assert told.startswith(f"the records {tmp_path / 'out' / 'results.jsonl'} cannot be written (Permission denied)")
+
+
+def test_a_link_that_leads_nowhere_is_found_before_any_training(refused, tmp_path):
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "none" / "file.jsonl")
+    words = ("reproduce", "mnist-heads", "--scale", "smoke", "--out", tmp_path / "out")
+    assert "link.jsonl" in refused(*words, "--results", tmp_path / "link.jsonl")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_of_tunings_that_is_not_there(refused, tmp_path):

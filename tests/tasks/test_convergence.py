@@ -26,7 +26,7 @@ def test_what_was_measured_within_an_epoch_counts(subject, monkeypatch):
     ]
     monkeypatch.setattr(type(one.run), "history", history)
     (record,) = convergence(one).records
-    assert record.value == 14
+    assert (record.value, record.protocol) == (14, "looked at every 4 steps")
 
 
 def test_without_a_holdout_there_is_nothing_to_tell_it_by(subject, monkeypatch):

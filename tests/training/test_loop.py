@@ -503,11 +503,40 @@ def test_within_epochs_the_hold_out_is_measured_as_the_model_is_then_and_nothing
     assert all("within" not in epoch for epoch in plainly)
 
 
-def test_time_that_is_spent_on_measuring_is_not_time_of_training(small, tmp_path) -> None:
-    train(small(), tmp_path / "run", probe=lambda *_: time.sleep(0.3) or {}, probe_every=1)
+def test_time_that_is_spent_on_probing_is_not_time_of_training(small, tmp_path, monkeypatch) -> None:
+    clock, passed = time.perf_counter, [0.0]
+
+    def probe(*_: object) -> dict[str, float]:
+        passed[0] += 10_000
+        return {}
+
+    monkeypatch.setattr("drumlin.training.loop.time.perf_counter", lambda: clock() + passed[0])
+    train(small(), tmp_path / "run", probe=probe, probe_every=3)
+    assert passed[0] > 30_000
     for epoch in Run(tmp_path / "run").history:
-        asleep = 0.3 * (len(epoch["within"]) + 1)
-        assert epoch["seconds_with_evaluation"] - epoch["seconds"] > asleep
+        assert 0 < epoch["seconds"] < epoch["seconds_with_evaluation"] < 10_000
+
+
+def test_moments_within_epochs_outlive_a_kill(small, tmp_path, monkeypatch) -> None:
+    train(small(), tmp_path / "whole", probe=lambda *_: {"number": 1.0}, probe_every=3)
+
+    def killed(classifier: object, training: object, holdout: object) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    calls = iter([lambda *_: {"number": 1.0}] * len(moments(Run(tmp_path / "whole").history[:1])))
+    with pytest.raises(KeyboardInterrupt):
+        train(small(), tmp_path / "cut", probe=lambda *a: next(calls, killed)(*a), probe_every=3)
+    train(small(), tmp_path / "cut", resume=True, probe=lambda *_: {"number": 1.0}, probe_every=3)
+    found, whole = (moments(Run(tmp_path / name).history) for name in ("cut", "whole"))
+    assert [(m["steps"], m["holdout_error"], m["probe"]) for m in found] == [
+        (m["steps"], m["holdout_error"], m["probe"]) for m in whole
+    ]
+
+
+def test_without_a_hold_out_there_is_nothing_to_say_within_an_epoch(small, tmp_path) -> None:
+    train(small(holdout=0.0), tmp_path / "run", probe_every=3)
+    (first, *_) = Run(tmp_path / "run").history
+    assert first["within"][0] == {"steps": 3, "holdout_error": None}
 
 
 @pytest.mark.parametrize("every", [0, -1])

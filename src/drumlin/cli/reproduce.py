@@ -132,11 +132,16 @@ def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
 def _check_writable(path: Path) -> None:
     """Find now, and not after the first training, that records cannot be written; leave no file behind that was not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
+    if path.exists() or path.is_symlink():
         path.open("ab").close()
         return
-    with tempfile.TemporaryFile(prefix=".drumlin-", dir=path.parent):
-        pass
+    try:
+        with tempfile.TemporaryFile(prefix=".drumlin-", dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"the records {path} cannot be written ({error.strerror}): give another file with --results"
+        ) from None
 
 
 def _pace(left: TimeLeft) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drumlin._history import moments
+from drumlin._history import interval, moments
 from drumlin.tasks.base import Subject, TaskResult
 
 TASK = "convergence"
@@ -15,7 +15,8 @@ WITHIN = 0.1
 def convergence(subject: Subject) -> TaskResult:
     """Read from the run's history after how many steps the hold-out error first came within a tenth of its least.
 
-    It is looked at when it was measured: after every epoch, and within them where the training was told to.
+    It is looked at when it was measured: after every epoch, and within them where the training was told to. Of more looks another
+    one is the least, so the protocol says then how often, and such numbers do not stand in one column with others.
 
     Raises:
         ValueError: nothing was held out.
@@ -28,6 +29,8 @@ def convergence(subject: Subject) -> TaskResult:
     if any(error is None for error in errors):
         raise ValueError("convergence is told by the error on the hold-out, and nothing was held out")
     facts = {"split": "holdout", "n": len(subject.run.split.holdout), **subject.trained_with}
+    every = interval(subject.run.history)
+    facts["protocol"] = None if every is None else f"looked at every {every} steps"
     steps = history[first_near(errors)]["steps"]
     return TaskResult([subject.record(TASK, "steps", steps, unit="steps", **facts)])
 

@@ -8,7 +8,8 @@ TASK = "training"
 
 
 def training_time(subject: Subject) -> TaskResult:
-    """Read from the run's history how long its epochs took, evaluation of the hold-out included, and images a second without it."""
+    """Read from the run's history how long its epochs took, the evaluation of the hold-out included and
+    probes left out, and images a second without both."""
     epochs = subject.run.history
     seconds = sum(epoch["seconds_with_evaluation"] for epoch in epochs)
     rate = sum(epoch["images_per_second"] for epoch in epochs) / len(epochs)

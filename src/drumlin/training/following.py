@@ -39,20 +39,26 @@ class Follower:
         """Return whether to measure after so many steps from the beginning, though the epoch goes on."""
         return self.every is not None and steps % self.every == 0
 
-    @torch.no_grad()
     def measure(self) -> dict[str, Any]:
-        """Return `holdout_error`, None where nothing is held out, and under `probe` what the probe says, None where not finite."""
-        with evaluation_mode(self.classifier):
-            found: dict[str, Any] = {"holdout_error": self._error()}
-            if self.probe is not None:
-                said = self.probe(self.classifier, self.images, self.holdout)
-                found["probe"] = {name: value if math.isfinite(value) else None for name, value in said.items()}
-        return found
+        """Return `holdout_error` and what the probe says."""
+        return {"holdout_error": self.holdout_error()} | self.probed()
 
-    def _error(self) -> float | None:
+    @torch.no_grad()
+    def holdout_error(self) -> float | None:
+        """Return the share of held-out images that are taken for another class; None where nothing is held out."""
         if len(self.holdout) == 0:
             return None
         wrong, device = 0, self.classifier.device
-        for x, y in self.holdout.batches(500):
-            wrong += int((self.classifier(x.to(device)).argmax(1).cpu() != y).sum())
+        with evaluation_mode(self.classifier):
+            for x, y in self.holdout.batches(500):
+                wrong += int((self.classifier(x.to(device)).argmax(1).cpu() != y).sum())
         return wrong / len(self.holdout)
+
+    @torch.no_grad()
+    def probed(self) -> dict[str, Any]:
+        """Return under `probe` what the probe says, None where not finite; nothing without one."""
+        if self.probe is None:
+            return {}
+        with evaluation_mode(self.classifier):
+            said = self.probe(self.classifier, self.images, self.holdout)
+        return {"probe": {name: value if math.isfinite(value) else None for name, value in said.items()}}

@@ -249,6 +249,9 @@ class _Loop:
         seconds = time.perf_counter() - begin - aside
         check_finite(self.classifier, epoch)
         means = totals.means(self.group.sum)
+        paused = time.perf_counter()
+        held = self.follower.holdout_error() if self.group.first else None
+        evaluated = time.perf_counter() - paused
         return {
             "epoch": epoch + 1,
             "steps": (epoch + 1) * self.steps,
@@ -256,11 +259,12 @@ class _Loop:
             "loss": sum(value for name, value in means.items() if name != "error"),
             "terms": {name: value for name, value in means.items() if name != "error"},
             "train_error": means["error"],
-            **(self.follower.measure() if self.group.first else {"holdout_error": None}),
-            **({WITHIN: within} if within else {}),
+            "holdout_error": held,
             "images_per_second": seen / seconds,
             "seconds": seconds,
-            "seconds_with_evaluation": time.perf_counter() - begin,
+            "seconds_with_evaluation": seconds + evaluated,
+            **(self.follower.probed() if self.group.first else {}),
+            **({WITHIN: within} if within else {}),
         }
 
     def _set_rate(self, step: int) -> None:

@@ -104,6 +104,8 @@ def test_it_runs_and_shows_every_table(
         "mnist-isomax.md",
         *(f"mnist-isomax-figure-{n}.{kind}" for n in (5, 6) for kind in ("png", "svg")),
     }
+    told = (tmp_path / "figures" / "mnist-isomax.md").read_text()
+    assert "a curve has a point every 5 steps and at the end of every epoch. A" in told
     left, right, center = (
         panel.curves["isotropic"]
         for curves in (_FIGURE_5, _FIGURE_6)

@@ -6,7 +6,11 @@ from drumlin.report.figures.training import CenterLossCurve, ErrorCurves, LossCu
 def test_the_loss_and_its_terms(contents) -> None:
     figure = LossCurves.of(contents)
     assert figure is not None
-    assert figure.series == {"loss": (3, 1.5, 1), "classification": (2, 1, 2 / 3), "likelihood": (1, 0.5, 1 / 3)}
+    assert figure.series == {
+        "loss": ((1, 3), (2, 1.5), (3, 1)),
+        "classification": ((1, 2), (2, 1), (3, 2 / 3)),
+        "likelihood": ((1, 1), (2, 0.5), (3, 1 / 3)),
+    }
     assert figure.layout()["yaxis"]["type"] == "log"
     assert len({(trace["line"]["color"]["$"], trace["line"]["dash"]) for trace in figure.traces()}) == 3
 
@@ -22,7 +26,7 @@ def test_a_term_that_is_zero_or_missing_at_first(contents) -> None:
     epochs = ({"epoch": 1, "loss": 1.0, "terms": {"a": 1.0}}, {"epoch": 2, "loss": 1.0, "terms": {"a": 1.0, "b": 0.0}})
     figure = LossCurves.of(dataclasses.replace(contents, epochs=epochs))
     assert figure is not None
-    assert figure.series["b"] == (None, 0.0)
+    assert figure.series["b"] == ((2, 0.0),)
     assert "type" not in figure.layout()["yaxis"]  # a logarithmic axis has no 0
 
 
@@ -54,9 +58,9 @@ def test_what_was_measured_of_features_after_some_epochs(contents) -> None:
     run = dataclasses.replace(contents, epochs=epochs)
     errors, center = ErrorCurves.of(run), CenterLossCurve.of(run)
     assert errors is not None
-    assert errors.series["hold-out, by 5 nearest neighbours"] == (None, 0.1, 0.05)
+    assert errors.series["hold-out, by 5 nearest neighbours"] == ((2, 0.1), (3, 0.05))
     assert center is not None
-    assert center.series == {"hold-out": (None, None, 2.5)}
+    assert center.series == {"hold-out": ((2, None), (3, 2.5))}
     assert CenterLossCurve.of(contents) is None
     plain = ErrorCurves.of(contents)
     assert plain is not None
@@ -82,14 +86,14 @@ def test_what_was_measured_within_an_epoch_stands_between_the_epochs(contents) -
     assert errors is not None
     assert center is not None
     assert loss is not None
-    assert errors.epochs == center.epochs == (0.25, 1, 2)
-    assert errors.series == {"training images": (None, 0.5, 0.3), "hold-out": (0.6, 0.4, 0.2)}
-    assert center.series == {"hold-out": (3.0, None, None)}
-    assert loss.epochs == (1, 2)
-    assert all(trace["connectgaps"] for trace in errors.traces()), (
-        "training errors are known at the ends of epochs alone"
-    )
-    assert not any(trace["connectgaps"] for trace in loss.traces())
+    assert errors.series == {"training images": ((1, 0.5), (2, 0.3)), "hold-out": ((0.25, 0.6), (1, 0.4), (2, 0.2))}
+    assert center.series == {"hold-out": ((0.25, 3.0),)}
+    assert loss.series == {"a": ((1, 2.0), (2, 1.0))}
+    assert [(trace["name"], trace["mode"]) for trace in errors.traces()] == [
+        ("training images", "lines+markers"),
+        ("hold-out", "lines"),
+    ], "a line of one or two points needs dots to be seen"
+    assert errors.layout()["xaxis"]["dtick"] == 1, "a mark an epoch, however many points there are"
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()
@@ -102,7 +106,7 @@ def test_a_loss_that_is_not_finite_leaves_a_gap(contents) -> None:
     epochs = ({"epoch": 1, "loss": float("nan")}, {"epoch": 2, "loss": 2.0})
     figure = LossCurves.of(dataclasses.replace(contents, epochs=epochs))
     assert figure is not None
-    assert figure.series["loss"] == (None, 2.0)
+    assert figure.series["loss"] == ((1, None), (2, 2.0))
 
 
 def test_no_log(contents) -> None:

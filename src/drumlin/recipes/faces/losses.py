@@ -122,9 +122,7 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
         f"which has accuracy ({group}). Left the share that is told wrong{_THRESHOLDS[ledger.experiment.scale]}; right the equal "
         "error rate, which needs no threshold.",
     )
-    return write_figures_page(
-        TITLE, preface(ledger.experiment.probe_every), [*figures_5_and_6("faces", folders), told], ledger, figures
-    )
+    return write_figures_page(TITLE, preface(folders), [*figures_5_and_6("faces", folders), told], ledger, figures)
 
 
 def _paper() -> Iterator[Variant]:

@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from drumlin._history import interval
 from drumlin.recipes.experiment import Ledger, finished_runs
 from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.progress_figures import Curve, progress_panels
 from drumlin.report.figures.panels import PanelFigure
+from drumlin.report.reading import read_run
 from drumlin.settings.run import RunSettings
 from drumlin.tasks.curves import nearness
 from drumlin.training import Probe
@@ -24,13 +26,13 @@ TITLE = "Features over the steps of the training"
 """The heading of these figures' pages."""
 
 
-def preface(every: int | None) -> str:
-    """Return what the pages begin with.
-
-    Args:
-        every: steps between two points within an epoch; None for none there.
-    """
-    points = "a point an epoch" if every is None else f"a point every {every} steps and at the end of every epoch"
+def preface(folders: Mapping[str, Path | None]) -> str:
+    """Return what the page of these runs begins with: how often they were measured, which runs of an older version were less."""
+    found = {interval(read_run(folder).epochs) for folder in folders.values() if folder is not None}
+    every = sorted(steps for steps in found if steps is not None)
+    points = "a point an epoch" if not every else f"a point every {every[0]} steps and at the end of every epoch"
+    if len(found) > 1:
+        points = f"{points}, some fewer"
     return f"The first seed's model each; a curve has {points}. A training that diverged has none."
 
 
@@ -45,8 +47,9 @@ def draw(ledger: Ledger, out: Path, figures: Path) -> list[Path]:
     Raises:
         ValueError: a run that is not there, or not measured; a folder that cannot be written.
     """
-    drawn = figures_5_and_6(ledger.experiment.name, first_seeds(ledger, out))
-    return write_figures_page(TITLE, preface(ledger.experiment.probe_every), drawn, ledger, figures)
+    folders = first_seeds(ledger, out)
+    drawn = figures_5_and_6(ledger.experiment.name, folders)
+    return write_figures_page(TITLE, preface(folders), drawn, ledger, figures)
 
 
 def first_seeds(ledger: Ledger, out: Path, group: str = "") -> dict[str, Path | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,37 +25,35 @@ _LOOKS = (
     ("set-2", "dash"),
 )
 
-Series = Mapping[str, tuple[float | None, ...]]
+Points = tuple[tuple[float, float | None], ...]
+"""(epochs, value) of what was measured, None where it was not a finite number; epochs are fractions within an epoch."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Curves(Figure):
-    """Values by epoch, None where there is none.
+    """Values by epoch.
 
     Attributes:
-        epochs: when; fractions where something was measured within an epoch.
-        series: name → a value each.
+        series: name → its points.
     """
 
-    epochs: tuple[float, ...]
-    series: Series
+    series: Mapping[str, Points]
     title: ClassVar[str]
     style: ClassVar[dict[str, Any]]
 
     @property
     def alt(self) -> str:
         """See `Figure`."""
-        ends = [f"{name} {number(values[-1])}" for name, values in self.series.items()]
+        ends = [f"{name} {number(points[-1][1])}" for name, points in self.series.items()]
         return f"{self.title} by epoch; at the end {listing(ends)}."
 
     @property
     def _values(self) -> list[float]:
-        return [value for series in self.series.values() for value in series if value is not None]
+        return [value for points in self.series.values() for _, value in points if value is not None]
 
     @property
-    def _within(self) -> bool:
-        """Whether there are values between epochs, which not every series has: a line goes on over them."""
-        return any(epoch != int(epoch) for epoch in self.epochs)
+    def _epochs(self) -> float:
+        return max((epoch for points in self.series.values() for epoch, _ in points), default=0)
 
     def _logarithmic(self) -> bool:
         return bool(self._values) and min(self._values) > 0
@@ -71,31 +69,31 @@ class _Curves(Figure):
         return [
             {
                 "type": "scatter",
-                "mode": "lines+markers" if len(self.epochs) < 3 else "lines",
+                "mode": "lines+markers" if len(points) < 3 else "lines",
                 "name": escaped(name),
-                "x": list(self.epochs),
-                "y": list(values),
-                "connectgaps": self._within,
+                "x": [epoch for epoch, _ in points],
+                "y": [value for _, value in points],
                 "line": {"color": Token(colour), "dash": dash, "width": 2},
                 "hovertemplate": f"epoch %{{x:.4~g}}: %{{y:{'.2~%' if 'tickformat' in self.style else '.4~g'}}}",
             }
-            for (name, values), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True)
+            for (name, points), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True)
         ]
 
     def layout(self) -> dict[str, Any]:
         """See `Figure`."""
-        whole = {"tickformat": "d"} | ({"dtick": 1} if len(self.epochs) <= 10 else {})
+        whole = {"tickformat": "d"} | ({"dtick": 1} if self._epochs <= 10 else {})
         return {"xaxis": axis("epoch", **whole), "yaxis": axis(self.title, **self._scale(), **self.style)}
 
     def draw(self, axes: Axes) -> None:
         """See `Figure`."""
-        for (name, values), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True):
-            known = [
-                (epoch, math.nan if value is None else value)
-                for epoch, value in zip(self.epochs, values, strict=True)
-                if not (self._within and value is None)
-            ]
-            axes.plot(*zip(*known, strict=True), color=light(colour), ls=MPL_DASHES[dash], label=plain(name))
+        for (name, points), (colour, dash) in zip(self.series.items(), _looks(len(self.series)), strict=True):
+            y = [math.nan if value is None else value for _, value in points]
+            style: dict[str, Any] = {
+                "color": light(colour),
+                "ls": MPL_DASHES[dash],
+                "marker": "." if len(points) < 3 else "",
+            }
+            axes.plot([epoch for epoch, _ in points], y, label=plain(name), **style)
         axes.set(xlabel="epoch", ylabel=self.title, yscale="log" if self._logarithmic() else "linear")
         if "tickformat" in self.style:
             in_percent(axes.yaxis)
@@ -113,12 +111,13 @@ class LossCurves(_Curves):
     def of(cls, run: RunContents) -> LossCurves | None:
         """Return the curves; None without a training log."""
         terms = dict.fromkeys(name for epoch in run.epochs for name in epoch.get("terms", {}))
-        series = {"loss": tuple(_number(epoch.get("loss")) for epoch in run.epochs)} | {
-            name: tuple(_number(epoch.get("terms", {}).get(name)) for epoch in run.epochs) for name in terms
+        series = {"loss": _points(run.epochs, lambda epoch: epoch, "loss")} | {
+            name: _points(run.epochs, lambda epoch: epoch.get("terms", {}), name) for name in terms
         }
         if len(terms) == 1:  # the term is the loss
             del series["loss"]
-        return cls(_epochs(run), series) if run.epochs else None
+        series = {name: points for name, points in series.items() if points}
+        return cls(series) if series else None
 
     @property
     def caption(self) -> str:
@@ -142,11 +141,10 @@ class ErrorCurves(_Curves):
     def of(cls, run: RunContents) -> ErrorCurves | None:
         """Return the curves; None without a training log that has errors."""
         names = {"training images": "train_error", "hold-out": "holdout_error"}
-        times, found = _moments(run)
-        every = {name: tuple(_number(moment.get(key)) for moment in found) for name, key in names.items()}
-        every["hold-out, by 5 nearest neighbours"] = _probed(found, "neighbour_error")
-        series = {name: values for name, values in every.items() if any(value is not None for value in values)}
-        return cls(times, series) if series else None
+        every = {name: _points(run.epochs, lambda moment: moment, key) for name, key in names.items()}
+        every["hold-out, by 5 nearest neighbours"] = _points(run.epochs, _probed, "neighbour_error")
+        series = {name: points for name, points in every.items() if any(value is not None for _, value in points)}
+        return cls(series) if series else None
 
     @property
     def caption(self) -> str:
@@ -167,9 +165,8 @@ class CenterLossCurve(_Curves):
     @classmethod
     def of(cls, run: RunContents) -> CenterLossCurve | None:
         """Return the curve; None where no epoch has one."""
-        times, found = _moments(run)
-        values = _probed(found, "center_loss")
-        return None if all(value is None for value in values) else cls(times, {"hold-out": values})
+        points = _points(run.epochs, _probed, "center_loss")
+        return cls({"hold-out": points}) if any(value is not None for _, value in points) else None
 
     @property
     def caption(self) -> str:
@@ -180,21 +177,21 @@ class CenterLossCurve(_Curves):
         )
 
 
-def _epochs(run: RunContents) -> tuple[int, ...]:
-    return tuple(int(epoch["epoch"]) for epoch in run.epochs)
+def _points(
+    epochs: Sequence[Mapping[str, Any]], among: Callable[[Mapping[str, Any]], Mapping[str, Any]], key: str
+) -> Points:
+    """Return when on the way a number was measured, and it; moments that do not have it are left out."""
+    return tuple(
+        (epoch["epoch"] * (moment["steps"] / epoch["steps"] if moment is not epoch else 1), _number(among(moment)[key]))
+        for epoch in epochs
+        for moment in moments([epoch])
+        if key in among(moment)
+    )
 
 
-def _moments(run: RunContents) -> tuple[tuple[float, ...], list[Mapping[str, Any]]]:
-    """Return everything that was measured on the way, and after how many epochs."""
-    times: list[float] = []
-    for epoch in run.epochs:
-        within = moments([epoch])[:-1]
-        times += [epoch["epoch"] * moment["steps"] / epoch["steps"] for moment in within] + [epoch["epoch"]]
-    return tuple(times), moments(run.epochs)
-
-
-def _probed(found: Sequence[Mapping[str, Any]], name: str) -> tuple[float | None, ...]:
-    return tuple(_number(moment.get("probe", {}).get(name)) for moment in found)
+def _probed(moment: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = moment.get("probe", {})
+    return found
 
 
 def _number(value: object) -> float | None:
