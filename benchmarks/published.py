@@ -3,8 +3,8 @@
     python benchmarks/published.py            rewrite the files
     python benchmarks/published.py --check    fail if a record has another value than its recipe
 
-Nothing else of a record is touched, and none of a row that its recipe does not have any more. It is not to be run
-while something measures into a file.
+Nothing else of a record is touched, and none of a row that its recipe does not have any more. A
+value that a recipe has withdrawn stays: a task may have set it. It is not to be run while something measures into a file.
 """
 
 from __future__ import annotations
