@@ -23,7 +23,7 @@ def _on(network):
 
 @pytest.mark.parametrize(("network", "width", "epochs"), [("fast-32", 64, 12), ("narrow fast-32", 16, 8)])
 def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs):
-    assert len(_variants("cpu")) == 18
+    assert len(_variants("cpu")) == 19
     variants = _on(network)
     assert len(variants) == 8
     for variant in variants.values():
@@ -42,15 +42,20 @@ def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs
     assert {v.seeds for v in variants.values()} == {(0, 1, 2), (0,)}
 
 
-def test_softmax_and_gm_are_trained_twice_as_long_at_the_rate_of_the_shorter_training():
-    short, long = _on("narrow fast-32"), _on("narrow fast-32 for 16 epochs")
-    assert {name.partition(",")[0] for name in long} == {"softmax", "gm"}
+@pytest.mark.parametrize(
+    ("network", "epochs", "losses", "rate"),
+    [("narrow fast-32", 16, {"softmax", "gm"}, "lr=1"), ("fast-32", 20, {"softmax smoothed 0.2"}, "lr=0.5")],
+)
+def test_longer_trainings_are_those_of_a_shorter_one_but_for_their_epochs(network, epochs, losses, rate):
+    short, long = _on(network), _on(f"{network} for {epochs} epochs")
+    assert {name.partition(",")[0] for name in long} == losses
     for name, variant in long.items():
-        ((rate, settings),) = variant.candidates.items()
-        training = settings.training
-        half = dataclasses.replace(settings, training=dataclasses.replace(training, epochs=training.epochs // 2))
-        assert (rate, variant.seeds) == ("lr=1", (0,))
-        assert half == short[name.removesuffix(" for 16 epochs")].candidates[rate]
+        ((found, settings),) = variant.candidates.items()
+        same = short[name.removesuffix(f" for {epochs} epochs")].candidates[rate]
+        assert (found, variant.seeds, settings.training.epochs) == (rate, (0,), epochs)
+        assert settings.training.epochs > same.training.epochs
+        training = dataclasses.replace(settings.training, epochs=same.training.epochs)
+        assert dataclasses.replace(settings, training=training) == same
 
 
 def test_losses_have_the_papers_hyperparameters_and_the_default_warm_up():
