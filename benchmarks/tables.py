@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the tables are stale")
     parser.add_argument(
-        "--pages", type=Path, nargs="+", default=[ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+        "--pages", type=Path, nargs="+", default=[ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     )
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     flags = parser.parse_args(arguments)

@@ -104,7 +104,7 @@ def test_check_tells_and_leaves_the_file_and_without_it_the_file_is_mended(
 
 
 def test_the_pages_have_every_table_once_and_are_not_stale() -> None:
-    pages = [(ROOT / "README.md"), *(ROOT / "docs").glob("*.md")]
+    pages = [(ROOT / "README.md"), *(ROOT / "docs").rglob("*.md")]
     named = [n for page in pages for n in re.findall(r"^<!-- table: (\S+) -->$", page.read_text(), re.MULTILINE)]
     assert sorted(named) == sorted(CATALOGUE)
     assert PAGES.main(["--check"]) == 0

@@ -54,7 +54,7 @@ FEATURE_SCALE = 1 / 9
 """Factor of the features of `fast-32` where it is trained on CIFAR-10 at high rates: the one its source has on the logits.
 
 What comes out of the trunk begins with a norm of 24, of 12 where it is narrow. Without the factor the first epoch of the whole network
-has a mean loss of thousands, and GM falls far behind the other losses on the narrow one (docs/findings.md)."""
+has a mean loss of thousands, and GM falls far behind the other losses on the narrow one (docs/findings/cifar10.md)."""
 
 _T_STEPS = ScheduleSettings(name="step", milestones=(0.5, 0.75), factor=0.1)
 _T_AUGMENT = AugmentSettings(flip=True, shift=4, pad="reflect")
