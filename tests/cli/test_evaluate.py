@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from drumlin._tensors import read_tensors
 from drumlin.results import read, select
 
 pytestmark = pytest.mark.slow
@@ -62,6 +63,18 @@ def test_neighbours_and_clusters(drumlin: Drumlin, copied: Copy) -> None:
     assert (run / "arrays" / "clusters.safetensors").is_file()
 
 
+def test_numbers_of_neighbours(drumlin: Drumlin, refused: Refused, copied: Copy) -> None:
+    run = copied("softmax")
+    outcome = drumlin("evaluate", run, "--neighbours", "--ks", 3, 20)
+    assert outcome.code == 0, outcome.err
+    assert [r.protocol for r in select(read(run / "results.jsonl"), task="neighbours")] == [
+        f"k={k}, features {name}" for name in ("as they are", "L2-normalised") for k in (3, 20)
+    ]
+    assert "ask for that with --neighbours" in refused("evaluate", run, "--ks", 3)
+    assert "each at least 1, got [0]" in refused("evaluate", run, "--neighbours", "--ks", 0)
+    assert "got 100000" in refused("evaluate", run, "--neighbours", "--ks", 100_000)
+
+
 def test_more_neighbours_than_training_images(drumlin: Drumlin, folder_run: Callable[..., Path]) -> None:
     run = folder_run(4, tested=(0, 1))
     outcome = drumlin("evaluate", run, "--neighbours")
@@ -105,6 +118,12 @@ def test_pairs(drumlin: Drumlin, copied: Copy, pairs: Path, digit_files: Path) -
     outcome = drumlin(*words, "--pca", "None", "--threshold-pairs", pairs)
     assert outcome.code == 0, outcome.err
     assert f"no PCA, mirrored, threshold from {name}" in outcome.out
+    outcome = drumlin(*words, "--pca", 4, "--no-mirror")
+    assert outcome.code == 0, outcome.err
+    assert f"{name}, cosine, PCA 4, 2 folds" in outcome.out
+    arrays, _ = read_tensors(run / "arrays" / "verification.safetensors")
+    distances = [arrays[f"{name}, l2, PCA 4{how}/distance"] for how in ("", ", mirrored")]
+    assert not distances[0].equal(distances[1])
 
 
 def test_test_images_of_one_class(
@@ -149,7 +168,7 @@ def test_what_a_user_can_get_wrong(refused: Refused, copied: Copy, pairs: Path, 
     assert "got 64" in message
     for lonely in (("--pairs", pairs), ("--pair-images", digit_files)):
         assert "belong together" in refused("evaluate", run, *lonely)
-    for lonely in (("--threshold-pairs", pairs), ("--pca", 3)):
+    for lonely in (("--threshold-pairs", pairs), ("--pca", 3), ("--no-mirror",)):
         assert "name these with --pairs" in refused("evaluate", run, *lonely)
     pairs.write_text(pairs.read_text().replace("\na/", "\na/no", 1))
     message = refused(*words)
@@ -188,5 +207,14 @@ def test_a_record_without_a_number_is_shown(digits_runs: Callable[[str], Path]) 
 
 def test_help_says_what_there_is(drumlin: Drumlin) -> None:
     shown = drumlin("evaluate", "--help").out
-    for flag in ("--neighbours", "--clusters", "--pairs", "--pair-images", "--threshold-pairs", "--pca"):
+    for flag in (
+        "--neighbours",
+        "--clusters",
+        "--pairs",
+        "--pair-images",
+        "--threshold-pairs",
+        "--pca",
+        "--ks",
+        "--mirror",
+    ):
         assert flag in shown

@@ -25,6 +25,8 @@ class Evaluate(RunFlags):
 
     neighbours: bool = False
     """Also classify the test images by their 1, 5 and 10 nearest training features."""
+    ks: tuple[int, ...] = ()
+    """Other numbers of neighbours for that, e.g. 3 20."""
     clusters: bool = False
     """Also cluster the features of at most 10,000 test images by k-means and by Ward's method; minutes where classes are many."""
     crops: Literal[1, 10] = 1
@@ -40,6 +42,8 @@ class Evaluate(RunFlags):
     """Pairs to choose the threshold on, as pairsDevTrain.txt for pairsDevTest.txt; without, each fold's comes from the others."""
     pca: int | None = _PCA
     """Principal components of the training features to compare --pairs by; None for the features as they are."""
+    mirror: bool = True
+    """Take the mean of the features of each image in --pairs and of its mirror image."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -47,9 +51,13 @@ def run(words: Sequence[str]) -> int:
     flags = parse(Evaluate, words, name="evaluate")
     if (flags.pairs is None) != (flags.pair_images is None):
         raise ValueError("--pairs FILE and --pair-images FOLDER belong together: give both or neither")
-    if flags.pairs is None and (flags.threshold_pairs is not None or flags.pca != _PCA):
+    if flags.pairs is None and (flags.threshold_pairs, flags.pca, flags.mirror) != (None, _PCA, True):
         raise ValueError(
-            "--threshold-pairs and --pca say how to compare pairs: name these with --pairs, or leave them out"
+            "--threshold-pairs, --pca and --no-mirror say how to compare pairs: name these with --pairs, or leave them out"
+        )
+    if flags.ks and not flags.neighbours:
+        raise ValueError(
+            "--ks says how many neighbours to classify by: ask for that with --neighbours, or leave it out"
         )
     pairs, threshold_pairs = (_read(file, flags.pair_images) for file in (flags.pairs, flags.threshold_pairs))
     subject = flags.subject()
@@ -65,16 +73,24 @@ def run(words: Sequence[str]) -> int:
 def _results(
     flags: Evaluate, subject: Subject, pairs: Pairs | None, threshold_pairs: Pairs | None
 ) -> Iterator[tuple[str, TaskResult]]:
-    """Yield what was asked for beside the usual first: what is wrong with windows or pairs is told at once."""
+    """Yield what was asked for beside the usual first: what is wrong with windows, pairs or numbers is told at once."""
     from drumlin.tasks.classification import classification
     from drumlin.tasks.evaluation import OPTIONAL, evaluation
+    from drumlin.tasks.neighbours import neighbours
     from drumlin.tasks.verification import verification
 
     if (flags.crops, flags.margin) != (1, 0):
         yield "windows", classification(subject, crops=flags.crops, margin=flags.margin)
     if pairs is not None:
-        yield "verification", verification(subject, pairs, threshold_pairs=threshold_pairs, pca=flags.pca)
-    yield from evaluation(subject, [name for name in OPTIONAL if getattr(flags, name)])
+        yield (
+            "verification",
+            verification(subject, pairs, threshold_pairs=threshold_pairs, pca=flags.pca, flip=flags.mirror),
+        )
+    also = {name: measurement for name, measurement in OPTIONAL.items() if getattr(flags, name)}
+    if flags.ks:
+        del also["neighbours"]
+        yield "neighbours", neighbours(subject, flags.ks)
+    yield from evaluation(subject, also)
 
 
 def _read(file: Path | None, images: Path | None) -> Pairs | None:
