@@ -55,13 +55,14 @@ def test_published_values_stand_beside_what_they_are_of():
     assert not variants["triplet, 2-D"].also
 
 
-def test_the_scale_is_found_where_there_is_one():
+@pytest.mark.parametrize("factor", [0.05, 0.1, 8, 16])
+def test_the_scale_is_found_where_there_is_one(factor):
     def accuracy(epsilon):
-        return 1 / (1 + (epsilon / 0.08) ** 1.5)
+        return 1 / (1 + (epsilon / (0.01 * factor)) ** 1.5)
 
-    published = [accuracy(8 * e) for e in PUBLISHED_EPSILONS]
+    published = [accuracy(factor * e) for e in PUBLISHED_EPSILONS]
     scale, misfit = fitting_scale(EPSILONS, [accuracy(e) for e in EPSILONS], PUBLISHED_EPSILONS, published)
-    assert scale == pytest.approx(8, rel=0.05)
+    assert scale == pytest.approx(factor, rel=0.03)
     assert misfit < 0.01
 
 
@@ -71,13 +72,16 @@ def test_a_curve_of_another_shape_has_a_misfit_at_every_scale():
     assert misfit > 0.15
 
 
-def test_all_three_epsilons_lie_where_accuracy_was_measured():
+def test_the_published_epsilons_are_among_those_measured_at():
     assert set(PUBLISHED_EPSILONS) < set(EPSILONS)
     assert list(EPSILONS) == sorted(EPSILONS)
-    flat = np.full(len(EPSILONS), 0.5)
-    scale, _ = fitting_scale(EPSILONS, flat, PUBLISHED_EPSILONS, (0.5, 0.5, 0.5))
-    assert scale * min(PUBLISHED_EPSILONS) >= EPSILONS[0] * 0.999
-    assert scale * max(PUBLISHED_EPSILONS) <= EPSILONS[-1] * 1.001
+
+
+@pytest.mark.parametrize("factor", [0.01, 50])
+def test_a_factor_beyond_what_was_measured_is_not_put_at_its_end(factor):
+    published = [1 / (1 + (factor * e / 0.01) ** 1.5) for e in PUBLISHED_EPSILONS]
+    accuracies = [1 / (1 + (e / 0.01) ** 1.5) for e in EPSILONS]
+    assert np.isnan(fitting_scale(EPSILONS, accuracies, PUBLISHED_EPSILONS, published)).all()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ is measured at many ε, and of the factors on all three the one is looked for wi
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -29,8 +30,9 @@ from drumlin.tasks.convergence import TASK as CONVERGENCE
 from drumlin.tasks.robustness import attack_images, robustness
 
 PUBLISHED_EPSILONS = (0.003, 0.01, 0.03)
-EPSILONS = tuple(sorted({*PUBLISHED_EPSILONS, *(float(f"{e:.3g}") for e in np.geomspace(0.001, 0.5, 17))}))
-"""ε on pixels in [0, 1] at which accuracy is measured."""
+_LEAST, _MOST, _POINTS = 1.434e-4, 0.5, 22
+EPSILONS = tuple(sorted({*PUBLISHED_EPSILONS, *(float(f"{e:.3g}") for e in np.geomspace(_LEAST, _MOST, _POINTS))}))
+"""ε on pixels in [0, 1] at which accuracy is measured, from a twentieth of I's least to half of their range."""
 
 HEADS: dict[str, HeadSettings] = {
     "softmax": head_settings("softmax"),
@@ -118,6 +120,8 @@ def fitting_scale(
 ) -> tuple[float, float]:
     """Return the factor on all `given` ε at which measured accuracies are nearest to the published, and their RMS difference there.
 
+    Where they are nearest at an end of what was measured, the factor may lie beyond it: both are NaN then.
+
     Args:
         epsilons: at which accuracy was measured, ascending; between them it is linear in log ε, and outside nothing is assumed: all
             given ε, times the factor, lie within.
@@ -133,6 +137,8 @@ def fitting_scale(
     found = np.interp(asked_at + steps[:, None], measured_at, np.asarray(accuracies))
     misfits = np.sqrt(((found - np.asarray(published)) ** 2).mean(1))
     best = int(misfits.argmin())
+    if best in (0, len(steps) - 1):
+        return math.nan, math.nan
     return round(float(np.exp(steps[best])), 3), round(float(misfits[best]), 12)
 
 
