@@ -250,6 +250,16 @@ def test_a_training_that_diverges_is_recorded_without_a_number(experiment, tmp_p
     assert select(records, task="classification")[0].published == 0.25
 
 
+def test_what_measurements_need_is_asked_for_before_a_training(experiment, tmp_path):
+    def needs(settings: RunSettings) -> None:
+        raise ValueError(f"no pairs under {settings.data.root}")
+
+    book = Ledger(dataclasses.replace(experiment, needs=needs), tmp_path / "r.jsonl")
+    with pytest.raises(ValueError, match="no pairs under elsewhere"):
+        perform(next(pending(book)), book, tmp_path / "runs", root="elsewhere")
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_hold_out_nothing_can_be_chosen(experiment, tmp_path, small):
     tuned = experiment.variants[0]
     data = dataclasses.replace(tuned.candidates["lr=0.05"].data, holdout=0.0)

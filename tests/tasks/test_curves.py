@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from drumlin.recipes.faces.verification import digit_pairs
+from drumlin.tasks import curves
 from drumlin.tasks.curves import nearness, pair_errors
 from drumlin.tasks.verification import verification
 
@@ -24,6 +25,16 @@ def test_it_says_of_the_holdout_what_its_nearest_training_features_and_their_mea
     means = torch.stack([known.z[known.y == k].mean(0) for k in range(8)])
     expected = 0.5 * (fresh.z - means[fresh.y]).square().sum(1).mean()
     assert found["center_loss"] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_of_many_classes_ten_images_each_are_looked_at(subject, monkeypatch):
+    one = subject("softmax")
+    training, holdout = one.run.train_images(), one.run.holdout_images()
+    monkeypatch.setattr(curves, "_TRAINING", 16)
+    few = training.subset(torch.arange(80))
+    found = nearness(one.run.classifier, training, holdout)
+    assert found == nearness(one.run.classifier, few, holdout)
+    assert found != nearness(one.run.classifier, training.subset(torch.arange(16)), holdout)
 
 
 def test_without_a_holdout_there_is_nothing_to_say(subject):

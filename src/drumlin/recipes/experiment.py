@@ -39,6 +39,8 @@ class Experiment:
         probe: (settings, run's folder) → what is measured of that model after every epoch, for curves, or None; None for nothing of
             any. The folder is there once the training has begun.
         probe_every: steps after which it is measured also within an epoch, with the error on the hold-out; None for none.
+        needs: settings → nothing; asks for what the measurements read beside the images trained on, before a training, which may take
+            days. Raises a ValueError where it is not there.
         finish: (ledger, folder of the runs, folder for files) → files; draws what the measured runs show, if they are to be drawn.
         show: records of the measured runs → tables in Markdown, beside that of the errors.
     """
@@ -51,6 +53,7 @@ class Experiment:
     show: Callable[[Sequence[Record]], str] | None = None
     probe: Callable[[RunSettings, Path], Probe | None] | None = None
     probe_every: int | None = None
+    needs: Callable[[RunSettings], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,8 @@ def perform(
     experiment, variant = ledger.experiment, step.variant
     asked = variant.settings(step.candidate, step.seed)
     settings = dataclasses.replace(asked, data=dataclasses.replace(asked.data, root=root, download=download))
+    if experiment.needs:
+        experiment.needs(settings)
     folder = out / step.folder
     probe = experiment.probe and experiment.probe(settings, folder)
     try:

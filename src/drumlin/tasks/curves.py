@@ -17,7 +17,7 @@ from drumlin.metrics.neighbours import majority
 from drumlin.metrics.verification import best_threshold, count_right, folded_accuracy, verification_metrics
 from drumlin.model import Classifier
 
-_TRAINING = 5_000
+_TRAINING, _EACH = 5_000, 10
 _K = 5
 
 
@@ -26,7 +26,7 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
 
     Args:
         classifier: in evaluation mode.
-        training: images that are trained on; 5,000 of them count.
+        training: images that are trained on; 5,000 of them count, or ten a class where that is more.
         holdout: images that are not.
 
     Returns:
@@ -37,7 +37,8 @@ def nearness(classifier: Classifier, training: AnyImages, holdout: AnyImages) ->
     """
     if len(holdout) == 0:
         return {}
-    known = extract(classifier, training.subset(some(training.labels, _TRAINING)))
+    enough = max(_TRAINING, _EACH * classifier.head.num_classes)
+    known = extract(classifier, training.subset(some(training.labels, enough)))
     fresh = extract(classifier, holdout)
     assert known.y is not None
     assert fresh.y is not None

@@ -211,6 +211,34 @@ def test_faces(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: 
         assert title in shown
 
 
+@pytest.mark.parametrize("module", [losses, sensitivity])
+def test_lists_of_pairs_are_asked_for_before_a_training(module, tmp_path: Path):
+    (tmp_path / "lfw" / "lfw" / "Abel").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "lfw" / "lfw" / "Abel" / "Abel_0001.jpg")
+    for scale in ("cpu", "paper"):
+        experiment = module.experiment(scale)
+        for variant in experiment.variants:
+            settings = only(variant)
+            away = dataclasses.replace(settings, data=dataclasses.replace(settings.data, root=str(tmp_path)))
+            with pytest.raises(ValueError, match=r"LFW's list pairs\w*\.txt is not beside"):
+                experiment.needs(away)
+    smoke = module.experiment("smoke")
+    smoke.needs(only(smoke.variants[0]))
+
+
+def test_people_to_cluster_that_are_not_there_are_told_before_a_training(monkeypatch, tmp_path: Path, data_root: Path):
+    monkeypatch.setattr(losses, "_CLUSTERED", {"digits:0-7": "frgc"})
+    experiment = losses.experiment("smoke")
+    settings = only(experiment.variants[0])
+
+    def at(root: Path):
+        return dataclasses.replace(settings, data=dataclasses.replace(settings.data, root=str(root)))
+
+    experiment.needs(at(data_root))
+    with pytest.warns(UserWarning, match="frgc is not under .*not measured again into the same file of records"):
+        experiment.needs(at(tmp_path / "empty"))
+
+
 def test_only_what_is_drawn_is_followed(tmp_path: Path):
     for scale, group in (("cpu", "View 1"), ("paper", "I"), ("smoke", "digits")):
         experiment = losses.experiment(scale)

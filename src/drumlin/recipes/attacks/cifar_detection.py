@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from drumlin.attacks import BIM, FGSM, ILCM, CarliniWagner
+from drumlin.recipes import needs
 from drumlin.recipes.attacks import mnist_detection
 from drumlin.recipes.attacks.semi_white_box import Effort, measure, show, variants
 from drumlin.recipes.attacks.semi_white_box_figures import draw
@@ -68,4 +69,5 @@ def experiment(scale: Scale) -> Experiment:
 
     published = _TABLE_7 if chosen.data == "cifar10" else {}
     rows = variants(chosen, HEADS, published, "T Table 7", **FEATURES[scale])
-    return Experiment("cifar-detection", scale, tuple(rows), measured, draw, show)
+    unknown = needs.sets(UNKNOWN[chosen.data])
+    return Experiment("cifar-detection", scale, tuple(rows), measured, draw, show, needs=unknown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from drumlin.recipes import needs
 from drumlin.recipes.attacks import cifar_detection
 from drumlin.recipes.attacks.semi_white_box import Effort, measure, show, variants
 from drumlin.recipes.attacks.semi_white_box_figures import draw
@@ -48,4 +49,5 @@ def experiment(scale: Scale) -> Experiment:
 
     published = _TABLE_8 if chosen.data == "imagenet" else {}
     rows = variants(chosen, HEADS, published, "T Table 8", width or 16, linear=width is None)
-    return Experiment("imagenet-detection", scale, tuple(rows), measured, draw, show)
+    unknown = needs.sets(UNKNOWN[chosen.data])
+    return Experiment("imagenet-detection", scale, tuple(rows), measured, draw, show, needs=unknown)

@@ -10,6 +10,7 @@ from drumlin.attacks import BIM, FGSM, PGD, AdaptiveAttack
 from drumlin.detectors import detectors_for
 from drumlin.detectors.base import Detector
 from drumlin.features import FeatureRequest
+from drumlin.recipes import needs
 from drumlin.recipes.classification.mnist_heads import HEADS
 from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.pages import write_figures_page
@@ -73,7 +74,8 @@ def experiment(scale: Scale) -> Experiment:
     def measure(subject: Subject) -> Iterator[TaskResult]:
         return _measure(subject, EFFORTS[scale])
 
-    return Experiment("mnist-beyond", scale, tuple(variants(scale)), measure, draw, show)
+    unknown = needs.sets(EFFORTS[scale].unknown)
+    return Experiment("mnist-beyond", scale, tuple(variants(scale)), measure, draw, show, needs=unknown)
 
 
 def variants(scale: Scale) -> Iterator[Variant]:

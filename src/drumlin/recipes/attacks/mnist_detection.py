@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from drumlin.attacks import BIM, FGSM, ILCM, CarliniWagner
+from drumlin.recipes import needs
 from drumlin.recipes.attacks.semi_white_box import Effort, measure, show, variants
 from drumlin.recipes.attacks.semi_white_box_figures import draw
 from drumlin.recipes.classification.mnist_heads import HEADS
@@ -82,4 +83,5 @@ def experiment(scale: Scale) -> Experiment:
 
     published = _TABLE_7 if chosen.data == "mnist" else {}
     rows = variants(chosen, {name: HEADS[name] for name in ROWS}, published, "T Table 7", **FEATURES[scale])
-    return Experiment("mnist-detection", scale, tuple(rows), measured, draw, show)
+    unknown = needs.sets(UNKNOWN[chosen.data])
+    return Experiment("mnist-detection", scale, tuple(rows), measured, draw, show, needs=unknown)

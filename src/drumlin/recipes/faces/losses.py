@@ -10,14 +10,15 @@ LFW has some five images a person, CASIA-WebFace 47: accuracies far below the pu
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from drumlin.data import AnyImages, datasets
+from drumlin.data import AnyImages, data_root, datasets
 from drumlin.recipes.experiment import Experiment, Ledger
 from drumlin.recipes.faces import verification
 from drumlin.recipes.faces.trainings import CASIA, CASIA_ISOMAX, DIGITS, LFW_FOLD_1, LFW_VIEW_1, FaceTraining
-from drumlin.recipes.faces.verification import followed, published, verified
+from drumlin.recipes.faces.verification import followed, lists, published, verified
 from drumlin.recipes.feature_space import show as show_features
 from drumlin.recipes.isomax import protocol
 from drumlin.recipes.isomax.figures import TITLE, figures_5_and_6, first_seeds, preface
@@ -85,7 +86,7 @@ def experiment(scale: Scale) -> Experiment:
         own = dataclasses.replace(settings.data, root=None, download=False), settings.backbone
         return followed(settings, folder) if own in drawn else None
 
-    return Experiment("faces", scale, rows, measure, draw, show, probe)
+    return Experiment("faces", scale, rows, measure, draw, show, probe, needs=_needs)
 
 
 def _drawn(rows: Iterable[Variant], scale: Scale) -> list[Variant]:
@@ -179,10 +180,25 @@ class _Elsewhere(Run):
         return load_for(dataclasses.replace(self.settings.data, name=self.other), "test", self.classifier.inputs)
 
 
+def _needs(settings: RunSettings) -> None:
+    """Ask for the pairs, and warn where the set that is clustered is not there: a row that is recorded without it counts as done."""
+    lists(settings)
+    other = _CLUSTERED.get(settings.data.name)
+    if other is not None and not _is_there(other, settings.data.root):
+        warnings.warn(
+            f"{other} is not under {data_root(settings.data.root)}: its people are not clustered (I Table 5), "
+            "and what is measured without them is not measured again into the same file of records"
+        )
+
+
+def _is_there(name: str, root: str | None) -> bool:
+    return name in {info.name for info in datasets(root) if info.present}
+
+
 def _clusters(subject: Subject) -> Iterator[TaskResult]:
     """Yield clusters of faces of people who were not trained on, if their set is under the data root."""
     run, other = subject.run, _CLUSTERED.get(subject.run.settings.data.name)
-    if other not in {info.name for info in datasets(run.root) if info.present}:
+    if other is None or not _is_there(other, run.root):
         return
     elsewhere = subject.like(_Elsewhere(run.folder, run.root, run.download, other=other))
     records = clusters(elsewhere, _FRGC_IMAGES).records

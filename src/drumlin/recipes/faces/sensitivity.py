@@ -14,7 +14,7 @@ import numpy as np
 
 from drumlin.recipes.experiment import Experiment, Ledger, require_measured
 from drumlin.recipes.faces.trainings import CASIA, DIGITS, LFW_VIEW_1, FaceTraining
-from drumlin.recipes.faces.verification import by_score, published, show, verified
+from drumlin.recipes.faces.verification import by_score, lists, published, show, verified
 from drumlin.recipes.pages import write_figures_page
 from drumlin.recipes.scales import setting
 from drumlin.recipes.variants import Variant
@@ -66,7 +66,7 @@ GRIDS: dict[Scale, Grid] = {
 def experiment(scale: Scale) -> Experiment:
     """Return the experiment: one training a point."""
     grid = setting(GRIDS, scale)
-    return Experiment("faces-sensitivity", scale, tuple(_variants(grid)), measure, draw, show)
+    return Experiment("faces-sensitivity", scale, tuple(_variants(grid)), measure, draw, show, needs=lists)
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:

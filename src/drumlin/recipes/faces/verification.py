@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -87,6 +88,16 @@ def digit_pairs(folder: Path) -> Pairs:
     file = folder / "pairs.txt"
     file.write_text("\n".join(lines))
     return read_pairs(file, folder)
+
+
+def lists(settings: RunSettings) -> None:
+    """Read the pairs that a model of these settings is tested on, and throw them away.
+
+    Raises:
+        ValueError: a list or an image that is not there.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        TRIALS[settings.data.name](settings.data.root, Path(folder))
 
 
 def verified(subject: Subject, *, plain: bool) -> Iterator[TaskResult]:
