@@ -65,6 +65,12 @@ def test_lfw_without_folds(people: Path, write: Callable[[str], Path]) -> None:
     assert pairs.folds == 1
 
 
+def test_lfw_without_people(make_folder: Make, write: Callable[[str], Path]) -> None:
+    flat = make_folder({"Ann_0001.jpg": GREY}, "flat")
+    with pytest.raises(ValueError, match=r"flat has no folder of a person, NAME/NAME_0001\.jpg"):
+        read_pairs(write("1\nAnn\t1\t2\nAnn\t1\tBo\t1\n"), flat)
+
+
 def test_lfw_with_another_ending(make_folder: Make, write: Callable[[str], Path]) -> None:
     base = make_folder({"Jo/Jo_0001.png": GREY, "Jo/Jo_0012.png": GREY, "Al B/Al B_0001.png": GREY})
     pairs = read_pairs(write("1\nJo\t1\t12\nAl B\t1\tJo\t1\n"), base)  # names with blanks, as some sets have them

@@ -141,7 +141,10 @@ def test_a_rate_of_fewer_pairs_than_it_takes_has_no_value(different, known):
         (lambda: best_threshold([1.0, 2.0], [True]), r"of shapes \(2,\) and \(1,\)"),
         (lambda: folded_accuracy([1.0, 2.0], [True, False], [3, 3]), "at least two folds"),
         (lambda: folded_accuracy([1.0, 2.0], [True, False], [3]), r"fold must be one a pair, 2, not of shape \(1,\)"),
-        (lambda: folded_accuracy([1.0, 2.0, 3.0], [True, False, True], [0, 0, 1]), "both kinds; 1 of 1"),
+        (
+            lambda: folded_accuracy([1.0, 2.0, 3.0], [True, False, True], [0, 0, 1]),
+            "out of fold 0, which its threshold comes from, must be of both kinds; 1 of 1",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

@@ -170,6 +170,8 @@ def _lfw(lines: Sequence[_Line], base: Path) -> Iterator[_Pair]:
 def _lfw_images(base: Path) -> Callable[[_Line, str, str], str]:
     """Return what finds the image of a person by its number, relative to `base`."""
     people = {entry.name for entry in os.scandir(base) if entry.is_dir()}
+    if not people:
+        raise ValueError(f"{base} has no folder of a person, NAME/NAME_0001.jpg, as pairs in LFW's format need")
     known: dict[str, dict[str, str]] = {}
 
     def image(line: _Line, person: str, number: str) -> str:

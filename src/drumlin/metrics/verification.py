@@ -92,6 +92,8 @@ def folded_accuracy(distances: npt.ArrayLike, same: npt.ArrayLike, fold: npt.Arr
     folds = np.unique(f)
     if len(folds) < 2:
         raise ValueError("fold must have at least two folds: the threshold for one comes from the others")
+    for one in folds:
+        _require_both(s[f != one], f"pairs out of fold {one}, which its threshold comes from,")
     thresholds = np.array([best_threshold(d[f != one], s[f != one]) for one in folds])
     accuracies = np.array(
         [((d[f == one] <= t) == s[f == one]).mean() for one, t in zip(folds, thresholds, strict=True)]
@@ -142,8 +144,13 @@ def _pairs(distances: npt.ArrayLike, same: npt.ArrayLike) -> tuple[Array, Flags]
     bad = int((~np.isfinite(d)).sum())
     if bad:
         raise ValueError(f"distances must be finite; {bad} of {len(d)} are not")
-    if not s.any() or s.all():
-        raise ValueError(
-            f"pairs must be of both kinds; {int(s.sum())} of {len(s)} are of the same, {int((~s).sum())} of different"
-        )
+    _require_both(s, "pairs")
     return d, s
+
+
+def _require_both(same: Flags, which: str) -> None:
+    if not same.any() or same.all():
+        alike = int(same.sum())
+        raise ValueError(
+            f"{which} must be of both kinds; {alike} of {len(same)} are of the same, {len(same) - alike} of different"
+        )
