@@ -49,6 +49,8 @@ def test_geometry_shows_the_optimum_beside_the_measured_distance(record) -> None
     made = markdown("mnist-geometry", [optimum])
     assert "| gm | 2.70 (2.73) |" in made
     assert ", and in parentheses the distance at the optimum of the loss, where it has one (P;" in made
+    alone = record(task="geometry", metric="mean-distance", unit="units", value=2.7)
+    assert "in parentheses" not in markdown("mnist-geometry", [alone])
 
 
 def test_of_attacked_images_a_table_has_one_protocol(record) -> None:

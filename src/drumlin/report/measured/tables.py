@@ -31,9 +31,10 @@ def markdown(name: str, records: Iterable[Record]) -> str:
     found, own = chosen(name, records)
     if not own:
         return ""
-    body = table(own, rows=found.rows, columns=found.columns, digits=found.digits, published=bool(found.published))
-    beside = f", and in parentheses {found.published}" if found.published else ""
-    return f"{caption(found, own)}{beside} ({origin(found, own)}):\n\n{body}\n"
+    beside = bool(found.published) and any(record.published is not None for record in own)
+    body = table(own, rows=found.rows, columns=found.columns, digits=found.digits, published=beside)
+    values = f", and in parentheses {found.published}" if beside else ""
+    return f"{caption(found, own)}{values} ({origin(found, own)}):\n\n{body}\n"
 
 
 def caption(table: Table, records: Iterable[Record]) -> str:

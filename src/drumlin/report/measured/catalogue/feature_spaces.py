@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
-from drumlin.report.measured.choices import Choice, across, by_epsilon, in_protocols, of_group, of_rows
+from drumlin.report.measured.choices import across, by_epsilon, in_protocols, of_group, of_rows
 
 _CIFAR = "cifar10-heads"
 _NARROW = "`fast-32` at a quarter of its width, features times 1/9, eight epochs"
+_LONGER = "`fast-32` at a quarter of its width, features times 1/9, sixteen epochs at a rate of 1"
 _OF_I = "I's Table {}, of I's network and optimiser, without augmentation"
-
-
-def _narrow(choice: Choice) -> Choice:
-    return of_group("narrow fast-32", choice)
 
 
 def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, Table]:
@@ -72,48 +69,55 @@ def _of_isomax(recipe: str, data: str, training: str, images: str) -> dict[str, 
     }
 
 
-_HEADS: dict[str, Table] = {
-    "cifar10-heads-narrow": Table(
-        _CIFAR,
-        "CIFAR-10: test error in percent",
-        _narrow(of_rows("classification", "error")),
-        ("head",),
-        ("metric",),
-        published=_OF_I.format(3),
-        cpu=_NARROW,
-    ),
-    "cifar10-heads-narrow-neighbours": Table(
-        _CIFAR,
-        "Accuracy of the k nearest neighbours in percent",
-        _narrow(in_protocols("features as they are", across("neighbours", "accuracy"))),
-        ("head",),
-        BY_ANOMALY,
-        published=_OF_I.format(3),
-        cpu=_NARROW,
-    ),
-    "cifar10-heads-narrow-clusters": Table(
-        _CIFAR,
-        "Normalised mutual information of clusters with classes",
-        _narrow(across("clusters", "nmi")),
-        ("head",),
-        BY_ANOMALY,
-        digits=3,
-        published=_OF_I.format(5),
-        cpu=_NARROW,
-    ),
-    "cifar10-heads-narrow-geometry": Table(
-        _CIFAR,
-        "Distance of two class means, and shape of the classes",
-        _narrow(across("geometry", "mean-distance", "mean-distance-cv", "intra-inter-ratio", "effective-dimensions")),
-        ("head",),
-        BY_ANOMALY,
-        published="the optimum of the loss",
-        cpu=_NARROW,
-    ),
-}
+def _of_heads(name: str, group: str, training: str) -> dict[str, Table]:
+    """Return the tables of the losses on a network and length of training, by their names."""
+    return {
+        name: Table(
+            _CIFAR,
+            "CIFAR-10: test error in percent",
+            of_group(group, of_rows("classification", "error")),
+            ("head",),
+            ("metric",),
+            published=_OF_I.format(3),
+            cpu=training,
+        ),
+        f"{name}-neighbours": Table(
+            _CIFAR,
+            "Accuracy of the k nearest neighbours in percent",
+            of_group(group, in_protocols("features as they are", across("neighbours", "accuracy"))),
+            ("head",),
+            BY_ANOMALY,
+            published=_OF_I.format(3),
+            cpu=training,
+        ),
+        f"{name}-clusters": Table(
+            _CIFAR,
+            "Normalised mutual information of clusters with classes",
+            of_group(group, across("clusters", "nmi")),
+            ("head",),
+            BY_ANOMALY,
+            digits=3,
+            published=_OF_I.format(5),
+            cpu=training,
+        ),
+        f"{name}-geometry": Table(
+            _CIFAR,
+            "Distance of two class means, and shape of the classes",
+            of_group(
+                group,
+                across("geometry", "mean-distance", "mean-distance-cv", "intra-inter-ratio", "effective-dimensions"),
+            ),
+            ("head",),
+            BY_ANOMALY,
+            published="the optimum of the loss",
+            cpu=training,
+        ),
+    }
+
 
 TABLES: dict[str, Table] = (
     _of_isomax("mnist-isomax", "MNIST, 2-D", "`fast-28`, ten epochs", "2,000 images")
-    | _HEADS
+    | _of_heads("cifar10-heads-narrow", "narrow fast-32", _NARROW)
+    | _of_heads("cifar10-heads-longer", "narrow fast-32 for 16 epochs", _LONGER)
     | _of_isomax("cifar-isomax", "CIFAR-10", _NARROW, "1,000 images")
 )
