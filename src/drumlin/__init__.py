@@ -44,6 +44,7 @@ _HOMES = {
     "MetricHead": "heads",
     "MixtureDensity": "detectors",
     "Noise": "attacks",
+    "OrthogonalPGD": "attacks",
     "PGD": "attacks",
     "Prediction": "refusal",
     "Predictor": "refusal",

@@ -55,13 +55,19 @@ def test_detect(drumlin: Drumlin, copied: Copy) -> None:
     assert outcome.code == 0, outcome.err
     records = read(run / "results.jsonl")
     assert {r.anomaly for r in records} == {*sets, "fgsm(epsilon=0.2)"}
+    success = select(records, task="robustness")
+    assert {"error", "success", "distortion", "zero-gradient"} < {r.metric for r in success}
+    assert {r.anomaly for r in success} == {"fgsm(epsilon=0.2)"}
+    records = select(records, task="detection")
+    assert {r.protocol for r in records} == {"all-test-samples"}
     detectors = {r.detector for r in records}
     assert detectors == set(detectors_for(Run(run).classifier.head))
     assert {"mixture-density", "k-density", "mahalanobis", "k-nn", "vim", "gda"} < detectors
     (auroc,) = select(records, detector="msp", anomaly="noise", metric="auroc")
     line = next(line for line in outcome.out.splitlines() if line.startswith("msp") and "noise" in line)
     assert f"{100 * auroc.value:.2f}%" in line
-    assert len(outcome.out.splitlines()) == 1 + len(detectors) * 4  # not calibrated: nothing on refusals
+    # not calibrated: nothing on refusals
+    assert len(outcome.out.splitlines()) == 1 + len(detectors) * 4 + 1 + 1 + len(success)
     assert on_map(run) == {"test": 1, **dict.fromkeys(sets, 2), "fgsm(epsilon=0.2)": 3}
     assert drumlin("evaluate", run).code == 0
     assert on_map(run).keys() == {"training", "test", *sets, "fgsm(epsilon=0.2)"}
@@ -79,7 +85,7 @@ def test_detect_with_chosen_detectors_and_part_of_the_images(drumlin: Drumlin, c
     run = copied("softmax")
     outcome = drumlin("detect", run, "--attack=fgsm", "--limit", 30, "--detectors", "msp", "energy")
     assert outcome.code == 0, outcome.err
-    records = read(run / "results.jsonl")
+    records = select(read(run / "results.jsonl"), task="detection")
     assert {(r.detector, r.anomaly) for r in records} == {(d, "fgsm(epsilon=0.1)[:30]") for d in ("msp", "energy")}
     assert on_map(run) == {"test": 1, "fgsm(epsilon=0.1)[:30]": 3}
     assert len(scores(run)["msp/fgsm(epsilon=0.1)[:30]"]) == 30
@@ -354,7 +360,14 @@ def test_datasets(drumlin: Drumlin, refused: Refused, tmp_path: Path) -> None:
     lines = {line.split(" ")[0]: line for line in outcome.out.splitlines() if line}
     assert "train, test" in lines["digits"]
     assert " no " in lines["mnist"]
-    assert "cifar10" not in drumlin("datasets", "digits").out
+    assert "to get" not in outcome.out
+    assert (
+        "to get mnist: drumlin datasets mnist --download" in drumlin("datasets", "mnist", "--data-root", tmp_path).out
+    )
+    assert "to get lfw: get lfw-deepfunneled.tgz" in drumlin("datasets", "lfw", "--data-root", tmp_path).out
+    digits = drumlin("datasets", "digits").out
+    assert "cifar10" not in digits
+    assert "to get" not in digits
     assert "unknown data set 'mnis': did you mean" in refused("datasets", "mnis")
     assert "--download needs the name of a data set" in refused("datasets", "--download")
     assert "digits: 1797 images" in drumlin("datasets", "digits", "--download", "--data-root", tmp_path).out
@@ -370,7 +383,9 @@ def test_detect_with_hidden_layers_and_a_regression(drumlin: Drumlin, refused: R
     words = ("detect", run, "--attack", "bim", "--limit", 40, "--detectors", "lid", "i-defender", "msp")
     outcome = drumlin(*words, "--fit-on", "noise")
     assert outcome.code == 0, outcome.err
-    assert {r.detector for r in select(read(run / "results.jsonl"), metric="auroc")} == {"lid", "i-defender", "msp"}
+    protocols = {r.detector: r.protocol for r in select(read(run / "results.jsonl"), metric="auroc")}
+    plain = "all-test-samples"
+    assert protocols == {"lid": f"{plain}, fitted to noise(l2=0.1)", "i-defender": plain, "msp": plain}
     message = refused("detect", run, "--ood", "noise", "--detectors", "k-density-uncertainty")
     assert "needs a network with dropout" in message
     assert refused("detect", run, "--ood", "noise", "--fit-on", "fgms").startswith("unknown attack 'fgms'")

@@ -64,8 +64,8 @@ def run(words: Sequence[str]) -> int:
     print(f"data root: {data_root(flags.data_root)}\n")
     print(table(["name", "classes", "size", "colours", "there", "licence"], rows))
     for info in known:
-        if info.name == flags.name and info.by_hand and not info.present:
-            print(f"\nto get {info.name}: {info.by_hand}")
+        if info.name == flags.name and not info.present:
+            print(f"\nto get {info.name}: {info.by_hand or f'drumlin datasets {info.name} --download'}")
     return 0
 
 

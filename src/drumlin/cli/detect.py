@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drumlin.cli._parsing import choose
-from drumlin.cli._runs import RunFlags, calibrated, report_refusals, scored_by, update_map, warn_if_weak
+from drumlin.cli._runs import RunFlags, calibrated, report, report_refusals, scored_by, update_map, warn_if_weak
 from drumlin.cli._tables import percent, table
 from drumlin.results import Record
 
@@ -38,11 +38,11 @@ class Detect(RunFlags):
 
 def run(words: Sequence[str]) -> int:
     """Measure, store, and print AUROC and FPR at 95% TPR a detector and set."""
-    from drumlin.attacks import ATTACKS
+    from drumlin.attacks import ATTACKS, create_attack
     from drumlin.cli._attacks import NO_ATTACK, label, parse_with_attack
     from drumlin.detectors import detectors_for
     from drumlin.tasks.detection import anomalous_sets, detection, fit_detectors, request_to_fit, request_to_score
-    from drumlin.tasks.robustness import attack_images
+    from drumlin.tasks.robustness import attack_images, robustness
     from drumlin.tasks.shown import features_of
 
     flags, attack = parse_with_attack(Detect, words, name="detect", default=NO_ATTACK)
@@ -60,13 +60,18 @@ def run(words: Sequence[str]) -> int:
     predictor = calibrated(subject)
     request = request_to_fit(subject, names) | request_to_score(scored_by(predictor))
     sets = anomalous_sets(subject, flags.ood, request=request, root=flags.data_root, download=flags.download)
+    success = None
     if attack is not None:
         attacked = attack_images(subject, attack, target=flags.target, limit=flags.limit, request=request)
         sets[label(attack, flags.target, flags.limit)] = attacked.shown
+        success = robustness(subject, attacked, label(attack, flags.target), limit=flags.limit)
     detectors = fit_detectors(subject, names if flags.detectors else None, known=_known(subject, names, seen, request))
-    result = detection(subject, features_of(sets), detectors)
+    result = detection(subject, features_of(sets), detectors, fitted_to=label(create_attack(seen)))
     result.store(subject.run.folder, "detection")
     print(_table(result.records))
+    if success is not None:
+        print()
+        report(subject, success, "robustness")
     warn_if_weak(subject)
     if predictor is not None:
         print()

@@ -16,7 +16,7 @@ from drumlin.settings.heads import HEADS, HeadSettings, head_settings
 _PAPERS = """\
 CE = −log softmax(logits)_y.
 L: Wan et al., Rethinking Feature Distribution for Loss Functions in Image Classification, CVPR 2018.
-T: Wan et al., Shaping Deep Feature Space towards Gaussian Mixture for Visual Classification, TPAMI 2022.
+T: Wan et al., Shaping Deep Feature Space towards Gaussian Mixture for Visual Classification, TPAMI 2023.
 I: Softmax Supervision with Isotropic Normalization, submitted to ICLR 2018.
 S: slides on Large-Margin Softmax Loss for Convolutional Neural Networks, Liu et al., ICML 2016."""
 _INDENT = 20

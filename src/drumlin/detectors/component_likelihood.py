@@ -53,7 +53,7 @@ class ComponentLikelihood(Detector):
     """Negative log-likelihood of z under one class, up to a constant: s = d_y + ½ log|Λ_y| for Gaussian mixtures.
 
     d_y = ½ (z−μ_y)ᵀ Λ_y⁻¹ (z−μ_y). With Λ = I, s = −log of l_GM of the paper. Of heads with a center a class, s = ½ ‖z−c_y‖²;
-    of those with a linear layer, such as softmax, s = −logit_y, −(w_y·z + b_y).
+    of all others s = −logit_y: −(w_y·z + b_y) with a linear layer, its negative under reverse cross entropy.
 
     >>> import torch
     >>> head, z = GaussianMixtureHead(2, 2), torch.tensor([[3.0, 4.0]])

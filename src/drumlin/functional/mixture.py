@@ -1,7 +1,7 @@
 """Gaussian mixtures with a margin: log densities, the losses of L-GM and GM, and where GM's means come to rest.
 
 Sources: W. Wan et al., Rethinking Feature Distribution for Loss Functions in Image Classification, CVPR 2018 (**L**); W. Wan et
-al., Shaping Deep Feature Space towards Gaussian Mixture for Visual Classification, TPAMI 2022 (**T**).
+al., Shaping Deep Feature Space towards Gaussian Mixture for Visual Classification, TPAMI 2023 (**T**).
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def gm_loss(
 ) -> Float[Tensor, " n"]:
     """Return the GM loss of each sample: cross entropy with d_y → (1+α) d_y at Λ = I, + λ (1/K) Σ_k ‖z−μ_k‖².
 
-    Args are those of `mixture_terms`; `margin` is α, `likelihood_weight` is λ.
+    Args are those of `mixture_terms`; `margin` is α, `likelihood_weight` is λ. Where priors are given they stand in the place of 1/K.
 
     >>> gm_loss(torch.zeros(1, 1), torch.tensor([0]), torch.tensor([[1.0], [-1.0]]), margin=1.0, likelihood_weight=0.1)
     tensor([1.0741])

@@ -137,6 +137,7 @@ def detection(
     anomalies: Mapping[str, FeatureSet],
     detectors: Mapping[str, Detector],
     *,
+    fitted_to: str | None = None,
     repeats: int = 200,
 ) -> TaskResult:
     """Measure every detector on every set of anomalies against the whole test split, with bootstrap intervals.
@@ -145,6 +146,7 @@ def detection(
         subject: the run.
         anomalies: name → features: out-of-distribution sets, attacked images.
         detectors: name → fitted detector.
+        fitted_to: what those with a regression have seen of anomalies, for the protocol of their records.
         repeats: bootstrap draws.
 
     Returns:
@@ -159,10 +161,11 @@ def detection(
     for name, detector in detectors.items():
         normal = detector.score(test)
         arrays[f"{name}/test"] = normal
+        said = f", fitted to {fitted_to}" if fitted_to is not None and "anomalies" in detector.requires else ""
         for anomaly, features in anomalies.items():
             scores = detector.score(features)
             arrays[f"{name}/{anomaly}"] = scores
-            facts = {"detector": name, "anomaly": anomaly, "protocol": PROTOCOL}
+            facts = {"detector": name, "anomaly": anomaly, "protocol": PROTOCOL + said}
             records += compared(subject, normal, scores, repeats=repeats, **facts)
     return TaskResult(records, as_arrays(arrays))
 
