@@ -50,7 +50,7 @@ TABLES: dict[str, Table] = {
         heads("L's network"),
         ("head",),
         ("anomaly",),
-        published="L's Table 1",
+        published="Table 1 of L, of GM that of T",
         cpu="three epochs at one rate",
     ),
     "mnist-distances": Table(
