@@ -129,7 +129,7 @@ def fitting_scale(
         given: the published ε.
         published: accuracies there, fractions.
 
-    >>> fitting_scale((0.01, 0.1, 1.0), (1.0, 0.5, 0.0), (0.02, 0.2), (0.5, 0.0))
+    >>> fitting_scale((0.01, 0.1, 1.0, 10.0), (1.0, 0.5, 0.0, 0.0), (0.02, 0.2), (0.5, 0.0))
     (5.0, 0.0)
     """
     measured_at, asked_at = np.log(epsilons), np.log(given)
