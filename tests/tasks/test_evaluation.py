@@ -4,7 +4,7 @@ import pytest
 
 from drumlin.tasks import Subject
 from drumlin.tasks.classification import classification
-from drumlin.tasks.evaluation import OPTIONAL, evaluation
+from drumlin.tasks.evaluation import evaluation
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +21,8 @@ def test_a_run_is_evaluated_by_error_geometry_and_map(subject: Callable[[str], S
 
 def test_what_takes_longer_is_measured_where_it_is_asked_for(subject: Callable[[str], Subject]) -> None:
     made = subject("gm")
-    results = dict(evaluation(made, OPTIONAL))
-    assert list(results) == ["classification", "geometry", "map", "neighbours", "clusters"]
+    results = dict(evaluation(made, ["clusters", "neighbours"]))
+    assert list(results) == ["classification", "geometry", "map", "clusters", "neighbours"]
     assert {r.task for name in ("clusters", "neighbours") for r in results[name].records} == {"clusters", "neighbours"}
+    with pytest.raises(ValueError, match="unknown measurement 'neighbors': did you mean 'neighbours'"):
+        evaluation(made, ["neighbors"])

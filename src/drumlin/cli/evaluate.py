@@ -86,9 +86,9 @@ def _results(
             "verification",
             verification(subject, pairs, threshold_pairs=threshold_pairs, pca=flags.pca, flip=flags.mirror),
         )
-    also = {name: measurement for name, measurement in OPTIONAL.items() if getattr(flags, name)}
+    also = [name for name in OPTIONAL if getattr(flags, name)]
     if flags.ks:
-        del also["neighbours"]
+        also.remove("neighbours")
         yield "neighbours", neighbours(subject, flags.ks)
     yield from evaluation(subject, also)
 

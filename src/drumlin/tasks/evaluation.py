@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
+from drumlin import _io
 from drumlin.tasks.base import Subject, TaskResult
 from drumlin.tasks.classification import classification
 from drumlin.tasks.clusters import clusters
@@ -11,24 +12,29 @@ from drumlin.tasks.feature_map import feature_map, known_sets
 from drumlin.tasks.geometry import geometry
 from drumlin.tasks.neighbours import neighbours
 
-Measurement = Callable[[Subject], TaskResult]
-
-OPTIONAL: dict[str, Measurement] = {"neighbours": neighbours, "clusters": clusters}
+OPTIONAL: dict[str, Callable[[Subject], TaskResult]] = {"neighbours": neighbours, "clusters": clusters}
 """Measurements that take longer, or say little of most runs, by name."""
 
 
-def evaluation(subject: Subject, also: Mapping[str, Measurement] | None = None) -> Iterator[tuple[str, TaskResult]]:
+def evaluation(subject: Subject, also: Sequence[str] = ()) -> Iterator[tuple[str, TaskResult]]:
     """Measure a run on its test images; yield each result as it comes, after the name it is to be stored as.
 
     Args:
         subject: the run.
-        also: name → what else to measure, as those in `OPTIONAL`.
+        also: names out of `OPTIONAL`.
 
     Raises:
-        ValueError: (on the way) the data has no test split, or is not there.
+        ValueError: an unknown name, at once; (on the way) the data has no test split, or is not there.
     """
+    for name in also:
+        if name not in OPTIONAL:
+            raise _io.unknown("measurement", name, OPTIONAL)
+    return _results(subject, also)
+
+
+def _results(subject: Subject, also: Sequence[str]) -> Iterator[tuple[str, TaskResult]]:
     yield "classification", classification(subject)
     yield "geometry", geometry(subject)
     yield "map", feature_map(subject, known_sets(subject))
-    for name, measurement in (also or {}).items():
-        yield name, measurement(subject)
+    for name in also:
+        yield name, OPTIONAL[name](subject)

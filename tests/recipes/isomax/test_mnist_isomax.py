@@ -64,6 +64,8 @@ def test_the_scale_is_found_where_there_is_one(factor):
     scale, misfit = fitting_scale(EPSILONS, [accuracy(e) for e in EPSILONS], PUBLISHED_EPSILONS, published)
     assert scale == pytest.approx(factor, rel=0.03)
     assert misfit < 0.01
+    assert scale * min(PUBLISHED_EPSILONS) >= EPSILONS[0] * 0.999
+    assert scale * max(PUBLISHED_EPSILONS) <= EPSILONS[-1] * 1.001
 
 
 def test_a_curve_of_another_shape_has_a_misfit_at_every_scale():
