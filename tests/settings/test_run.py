@@ -42,17 +42,20 @@ def test_identities_of_recorded_runs_stay() -> None:
     assert settings.identity == "3d2fa49caf38cb3a"
 
 
-def test_later_fields_of_backbone_and_schedule_count_where_they_are_set() -> None:
+def test_later_fields_of_backbone_schedule_and_optimizer_count_where_they_are_set() -> None:
     bare = backbone_settings("digits-cnn", linear=False, feature_dim=256, feature_scale=0.5)
     data, head = DataSettings(name="digits"), head_settings("gm")
-    stairs = TrainingSettings(schedule=ScheduleSettings(name="exponential", period=0.05))
+    schedule = ScheduleSettings(name="exponential", period=0.05)
+    stairs = TrainingSettings(schedule=schedule, optimizer=OptimizerSettings(norm_bias_factor=64))
     values = RunSettings(data=data, head=head, backbone=bare, training=stairs).to_json()
     assert values["backbone"]["linear"] is False
     assert values["backbone"]["feature_scale"] == 0.5
     assert values["training"]["schedule"]["period"] == 0.05
+    assert values["training"]["optimizer"]["norm_bias_factor"] == 64
     default = RunSettings(data=data, head=head, backbone=backbone_settings("digits-cnn")).to_json()
     assert default["backbone"].keys().isdisjoint({"linear", "feature_scale"})
     assert "period" not in default["training"]["schedule"]
+    assert "norm_bias_factor" not in default["training"]["optimizer"]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,7 @@ def test_later_fields_of_backbone_and_schedule_count_where_they_are_set() -> Non
         (TrainingSettings, {"grad_clip": float("nan")}, "grad_clip must be above 0"),
         (OptimizerSettings, {"lr": 0.0}, "optimizer.lr must be a finite number above 0, got 0.0"),
         (OptimizerSettings, {"lr": float("nan")}, "optimizer.lr must be a finite number above 0, got nan"),
+        (OptimizerSettings, {"norm_bias_factor": 0.0}, "optimizer.norm_bias_factor must be a finite number above 0, got 0.0"),
         (OptimizerSettings, {"weight_decay": -1.0}, "optimizer.weight_decay must be a finite number of at least 0"),
         (ScheduleSettings, {"warmup": 1.0}, r"schedule.warmup must lie in \[0, 1\), got 1.0"),
         (ScheduleSettings, {"warmup": -0.1}, r"schedule.warmup must lie in \[0, 1\)"),

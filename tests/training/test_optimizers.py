@@ -52,6 +52,25 @@ def test_rates_and_decay_by_parameter(make: Callable[..., Classifier]) -> None:
     assert options_of(optimizer, head.log_var) == (pytest.approx(0.02), 0.0)
 
 
+@pytest.mark.parametrize(("backbone", "learned"), [("fast-32", 6), ("timm:vit_tiny_patch16_224", 25)])
+def test_shifts_of_normalisation_learn_at_their_own_rate(
+    make: Callable[..., Classifier], backbone: str, learned: int
+) -> None:
+    side = 32 if backbone == "fast-32" else 224
+    inputs = InputSpec(channels=3, size=(side, side), mean=(0.5,) * 3, std=(0.5,) * 3)
+    settings = backbone_settings(backbone, feature_dim=4)
+    classifier = Classifier.create(settings, head_settings("gm"), ["a", "b", "c"], inputs)
+    optimizer = create_optimizer(classifier, OptimizerSettings(lr=0.2, weight_decay=0.01, norm_bias_factor=64))
+    fast = [p for group in optimizer.param_groups if group["lr"] == pytest.approx(12.8) for p in group["params"]]
+    kinds = (torch.nn.BatchNorm2d, torch.nn.LayerNorm)
+    shifts = [m.bias for m in classifier.backbone.modules() if isinstance(m, kinds)]
+    assert [id(p) for p in fast] == [id(p) for p in shifts]
+    assert len(fast) == learned
+    assert {options_of(optimizer, p)[1] for p in fast} == {0.0}
+    held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in classifier.parameters() if p.requires_grad)
+
+
 def test_frozen_parameters_are_left_out(make: Callable[..., Classifier]) -> None:
     classifier = make("gm")
     trunk: Any = classifier.backbone.trunk  # type: ignore[union-attr]

@@ -20,12 +20,17 @@ OptionValue = float | bool | str
 class OptimizerSettings:
     """Any optimiser of `torch.optim`, by its name."""
 
+    _later: ClassVar[frozenset[str]] = frozenset({"norm_bias_factor"})
+    """Fields that came when runs had been recorded (see `RunSettings.to_json`)."""
+
     name: str = "SGD"
     """Class name in torch.optim, in any case: SGD, AdamW, RMSprop, ..."""
     lr: float = 0.05
     """Learning rate at the schedule's peak."""
     weight_decay: float = 5e-4
     """Weight decay; 0 is used for biases, normalisation layers, means, variances and priors."""
+    norm_bias_factor: float = 1.0
+    """Times lr is the learning rate of the shifts that the network's normalisation layers add."""
     options: dict[str, OptionValue] = field(default_factory=dict)
     """Further arguments of that class, e.g. momentum 0.9. SGD has momentum 0.9 and Nesterov unless told otherwise."""
 
@@ -34,6 +39,8 @@ class OptimizerSettings:
             raise ValueError(f"optimizer.lr must be a finite number above 0, got {self.lr}")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise ValueError(f"optimizer.weight_decay must be a finite number of at least 0, got {self.weight_decay}")
+        if not (math.isfinite(self.norm_bias_factor) and self.norm_bias_factor > 0):
+            raise ValueError(f"optimizer.norm_bias_factor must be a finite number above 0, got {self.norm_bias_factor}")
 
 
 @dataclass(frozen=True, kw_only=True)

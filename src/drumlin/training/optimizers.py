@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from drumlin._io import unknown
 from drumlin.model import Classifier
 from drumlin.settings.run import OptimizerSettings
 
+_NORMALISATION = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 _SGD_DEFAULTS: dict[str, Any] = {"momentum": 0.9, "nesterov": True}
 
 
@@ -41,7 +43,8 @@ def create_optimizer(classifier: Classifier, settings: OptimizerSettings) -> tor
     """Return the optimiser of `settings` over the trainable parameters of `classifier`.
 
     Biases, normalisation layers and PReLU slopes (all with fewer than two dimensions) have no weight decay; the head's
-    parameters are grouped by the head. Each group keeps its peak learning rate as `peak_lr`, for the schedule.
+    parameters are grouped by the head. The normalisation layers' shifts are a group of their own where `norm_bias_factor` is not 1
+    (Jordan, arXiv 2404.00498, section 3.4, has 64). Each group keeps its peak learning rate as `peak_lr`, for the schedule.
 
     Defaults are torch's. TensorFlow's Adagrad, which I §4.1.1 uses at rate 0.1, starts its sums of squares at 0.1, torch's at 0:
     without `initial_accumulator_value=0.1` the first step moves every weight by the whole rate. "RMSProp with decay of 0.9 and
@@ -51,10 +54,8 @@ def create_optimizer(classifier: Classifier, settings: OptimizerSettings) -> tor
         ValueError: an unknown optimiser or option, or one that the optimiser refuses.
     """
     kind = optimizer_class(settings.name)
-    backbone = [p for p in classifier.backbone.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in backbone if p.ndim > 1], "lr": settings.lr, "weight_decay": settings.weight_decay},
-        {"params": [p for p in backbone if p.ndim <= 1], "lr": settings.lr, "weight_decay": 0.0},
+        *_of_backbone(classifier.backbone, settings),
         *classifier.head.param_groups(settings.lr, settings.weight_decay),
     ]
     warn_if_missing(classifier.head, groups)
@@ -70,6 +71,26 @@ def create_optimizer(classifier: Classifier, settings: OptimizerSettings) -> tor
         return kind(groups, **options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"optimizer {kind.__name__}: {error}") from None
+
+
+def _of_backbone(backbone: nn.Module, settings: OptimizerSettings) -> Iterator[dict[str, Any]]:
+    """Yield the groups of the network under the head."""
+    shifts = set(_shifts(backbone)) if settings.norm_bias_factor != 1 else set()
+    others = [p for p in backbone.parameters() if p.requires_grad and p not in shifts]
+    yield {"params": [p for p in others if p.ndim > 1], "lr": settings.lr, "weight_decay": settings.weight_decay}
+    yield {"params": [p for p in others if p.ndim <= 1], "lr": settings.lr, "weight_decay": 0.0}
+    yield {
+        "params": [p for p in backbone.parameters() if p in shifts],
+        "lr": settings.lr * settings.norm_bias_factor,
+        "weight_decay": 0.0,
+    }
+
+
+def _shifts(network: nn.Module) -> Iterator[nn.Parameter]:
+    """Yield what the normalisation layers of a network add and can learn."""
+    for module in network.modules():
+        if isinstance(module, _NORMALISATION) and isinstance(module.bias, nn.Parameter) and module.bias.requires_grad:
+            yield module.bias
 
 
 def warn_if_missing(head: nn.Module, groups: list[dict[str, Any]]) -> None:
