@@ -37,7 +37,7 @@ def test_every_attack_works_by_its_name(drumlin: Drumlin, copied: Copy, name: st
     outcome = drumlin("attack", run, "--attack", name, "--limit", 12, *QUICK.get(name, ()))
     assert outcome.code == 0, outcome.err
     assert "iterations" in outcome.out
-    records = select(read(run / "results.jsonl"), task="robustness", anomaly=LABELS[name])
+    records = select(read(run / "results.jsonl"), task="robustness", anomaly=f"{LABELS[name]}[:12]")
     assert {r.metric for r in records} == {"error", "success", "zero-gradient", "distortion", "iterations"}
 
 
@@ -56,7 +56,7 @@ def test_thresholds_are_numbers_one_or_one_a_class(drumlin: Drumlin, refused: Re
     assert drumlin(*words, "--attack.threshold", 3.5).code == 0
     assert drumlin(*words, "--attack.threshold", *range(8)).code == 0
     labels = {r.anomaly for r in read(run / "results.jsonl")}
-    assert "cw-detector(steps=2, threshold=3.5, against=k-density)" in labels
+    assert "cw-detector(steps=2, threshold=3.5, against=k-density)[:3]" in labels
     assert len(labels) == 2
     assert "one for each of 8 classes, got 2" in refused(*words, "--attack.threshold", 1, 2)
 
@@ -84,8 +84,8 @@ def test_the_weight_of_a_score_acts_where_there_is_a_score(drumlin: Drumlin, cop
         assert drumlin(*words, "--attack.score-weight", weight).code == 0
     records = select(read(run / "results.jsonl"), metric="success")
     labels = {r.anomaly: r.value for r in records}
-    assert set(labels) == {f"fgsm(score_weight={w}, epsilon=0.1, against=energy)" for w in ("0.0", "100.0")}
+    assert set(labels) == {f"fgsm(score_weight={w}, epsilon=0.1, against=energy)[:12]" for w in ("0.0", "100.0")}
     assert (
-        labels["fgsm(score_weight=0.0, epsilon=0.1, against=energy)"]
-        > labels["fgsm(score_weight=100.0, epsilon=0.1, against=energy)"]
+        labels["fgsm(score_weight=0.0, epsilon=0.1, against=energy)[:12]"]
+        > labels["fgsm(score_weight=100.0, epsilon=0.1, against=energy)[:12]"]
     )

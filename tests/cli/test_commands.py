@@ -87,6 +87,8 @@ def test_detect_with_chosen_detectors_and_part_of_the_images(drumlin: Drumlin, c
     assert outcome.code == 0, outcome.err
     records = select(read(run / "results.jsonl"), task="detection")
     assert {(r.detector, r.anomaly) for r in records} == {(d, "fgsm(epsilon=0.1)[:30]") for d in ("msp", "energy")}
+    success = select(read(run / "results.jsonl"), task="robustness")
+    assert {(r.anomaly, r.protocol) for r in success} == {("fgsm(epsilon=0.1)[:30]", "first-30-test-samples")}
     assert on_map(run) == {"test": 1, "fgsm(epsilon=0.1)[:30]": 3}
     assert len(scores(run)["msp/fgsm(epsilon=0.1)[:30]"]) == 30
 
@@ -113,6 +115,8 @@ def test_a_calibrated_run_always_has_the_scores_it_refuses_by(drumlin: Drumlin, 
     assert on_map(calibrated) == {"test": 1, "noise": 2, attacked: 3}
     (caught,) = select(read(calibrated / "results.jsonl"), task="refusal", anomaly=attacked)
     assert f"{100 * caught.value:.2f}%" in outcome.out
+    assert drumlin("report", calibrated).code == 0
+    assert f"the images attacked by {attacked} (which fools it in " in (calibrated / "report.html").read_text()
     # they are the scores the predictor itself gives
     from drumlin.data import load
     from drumlin.refusal import load as load_predictor

@@ -67,7 +67,11 @@ def test_later_fields_of_backbone_schedule_and_optimizer_count_where_they_are_se
         (TrainingSettings, {"grad_clip": float("nan")}, "grad_clip must be above 0"),
         (OptimizerSettings, {"lr": 0.0}, "optimizer.lr must be a finite number above 0, got 0.0"),
         (OptimizerSettings, {"lr": float("nan")}, "optimizer.lr must be a finite number above 0, got nan"),
-        (OptimizerSettings, {"norm_bias_factor": 0.0}, "optimizer.norm_bias_factor must be a finite number above 0, got 0.0"),
+        (
+            OptimizerSettings,
+            {"norm_bias_factor": 0.0},
+            "optimizer.norm_bias_factor must be a finite number above 0, got 0.0",
+        ),
         (OptimizerSettings, {"weight_decay": -1.0}, "optimizer.weight_decay must be a finite number of at least 0"),
         (ScheduleSettings, {"warmup": 1.0}, r"schedule.warmup must lie in \[0, 1\), got 1.0"),
         (ScheduleSettings, {"warmup": -0.1}, r"schedule.warmup must lie in \[0, 1\)"),

@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> int:
         known = detectors_for(subject.run.classifier.head)
         (detector,) = fit_detectors(subject, choose("detector for this head", [flags.against], known)).values()
     predictor = calibrated(subject)
-    name = label(attack, flags.target, against=flags.against)
+    name = label(attack, flags.target, flags.limit, flags.against)
     found = attack_images(
         subject,
         attack,
@@ -49,7 +49,7 @@ def run(words: Sequence[str]) -> int:
         reporter=AttackLines(),
     )
     report(subject, robustness(subject, found, name, limit=flags.limit), "robustness")
-    attacked = {label(attack, flags.target, flags.limit, flags.against): found.shown}
+    attacked = {name: found.shown}
     if predictor is not None:
         print()
         report_refusals(subject, attacked, predictor)

@@ -63,8 +63,9 @@ def run(words: Sequence[str]) -> int:
     success = None
     if attack is not None:
         attacked = attack_images(subject, attack, target=flags.target, limit=flags.limit, request=request)
-        sets[label(attack, flags.target, flags.limit)] = attacked.shown
-        success = robustness(subject, attacked, label(attack, flags.target), limit=flags.limit)
+        name = label(attack, flags.target, flags.limit)
+        sets[name] = attacked.shown
+        success = robustness(subject, attacked, name, limit=flags.limit)
     detectors = fit_detectors(subject, names if flags.detectors else None, known=_known(subject, names, seen, request))
     result = detection(subject, features_of(sets), detectors, fitted_to=label(create_attack(seen)))
     result.store(subject.run.folder, "detection")

@@ -33,6 +33,8 @@ class Setting:
     augment: AugmentSettings | None = None
     weight_decay: float = 5e-4
     image_size: int | None = None
+    holdout: float = 0.1
+    """Part of the training images, of which 5,000 are held out at most."""
 
 
 _SMOKE = Setting("digits", "digits-cnn", 1, 32, (0, 1), RATES[:2])
@@ -122,5 +124,5 @@ def run_settings(scale: Setting, head: HeadSettings, backbone: BackboneSettings,
         optimizer=OptimizerSettings(lr=rate, weight_decay=scale.weight_decay),
         schedule=scale.schedule,
     )
-    data = DataSettings(name=scale.data, augment=scale.augment, image_size=scale.image_size)
+    data = DataSettings(name=scale.data, augment=scale.augment, image_size=scale.image_size, holdout=scale.holdout)
     return RunSettings(data=data, head=head, backbone=backbone, training=training)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from drumlin.recipes.distance_figures import draw
 from drumlin.recipes.experiment import Experiment
@@ -61,8 +61,12 @@ _REPEATED = {"softmax smoothed 0.2", "softmax", "gm", "lgm"}
 _LONGER = ("softmax", "gm")
 """Rows that the narrow network is also trained on for twice as long: whether a mixture only learns more slowly."""
 
-_BEST, _BEST_EPOCHS = ("softmax smoothed 0.2",), 20
-"""What the whole network is also trained with for longer, to see how far it gets: twelve epochs did not bring it to 94%."""
+_BEST, _BEST_EPOCHS, _BEST_HOLDOUT = {"softmax smoothed 0.2": 0.5, "gm": 1.0}, 16, 0.02
+"""Loss → rate that the whole network is also trained at for longer and on almost all images, to see how far it gets.
+
+Twelve epochs on 45,000 images did not bring it to 94%. The rates are of those that were best on the narrow network, by 5,000 held-out
+images; here 1,000 are held out, and nothing is chosen by them.
+"""
 
 NETWORKS = ("ResNet-20", "ResNet-56", "ResNet-110")
 _BOTH = "L Table 2, T Table 2"
@@ -95,19 +99,20 @@ def _narrow_and_whole(chosen: Setting) -> Iterator[Variant]:
     """Yield a row a loss on the narrow network, which any two cores can train, then on the whole one; some of each for longer."""
     narrow, known = dataclasses.replace(chosen, epochs=NARROW_EPOCHS), cifar_isomax.PUBLISHED
     yield from _losses(narrow, f"narrow {chosen.backbone}", known, feature_scale=FEATURE_SCALE, width=NARROW)
-    yield from _longer(narrow, f"narrow {chosen.backbone}", _LONGER, 2 * NARROW_EPOCHS, 1.0, width=NARROW)
+    for name in _LONGER:
+        row = _longer(narrow, name, f"narrow {chosen.backbone}", 2 * NARROW_EPOCHS, 1.0, width=NARROW)
+        yield dataclasses.replace(row, seeds=chosen.seeds[:1])
     yield from _losses(chosen, chosen.backbone, known, feature_scale=FEATURE_SCALE)
-    yield from _longer(chosen, chosen.backbone, _BEST, _BEST_EPOCHS, 0.5)
+    most = dataclasses.replace(chosen, holdout=_BEST_HOLDOUT)
+    for name, rate in _BEST.items():
+        yield _longer(most, name, chosen.backbone, _BEST_EPOCHS, rate)
 
 
-def _longer(
-    chosen: Setting, network: str, names: Sequence[str], epochs: int, rate: float, **backbone: object
-) -> Iterator[Variant]:
-    """Yield a row a loss at one of the rates that the shorter training had, one seed each."""
+def _longer(chosen: Setting, name: str, network: str, epochs: int, rate: float, **backbone: object) -> Variant:
+    """Return the row of a loss at a single rate."""
     longer = dataclasses.replace(chosen, epochs=epochs, rates=(rate,))
-    for name in names:
-        found = candidates(longer, HEADS[name], feature_dim=100, feature_scale=FEATURE_SCALE, **backbone)
-        yield Variant(f"{name}, {network} for {epochs} epochs", found, chosen.seeds[:1])
+    found = candidates(longer, HEADS[name], feature_dim=100, feature_scale=FEATURE_SCALE, **backbone)
+    return Variant(f"{name}, {network} for {epochs} epochs", found, chosen.seeds)
 
 
 def _smoke(chosen: Setting) -> Iterator[Variant]:
