@@ -28,6 +28,22 @@ def test_training_against_a_plain_loop(tmp_path: Path) -> None:
     assert record.value > 0
 
 
+def test_every_convolution_is_measured_in_every_direction_it_has(tmp_path: Path) -> None:
+    words = ("--width", 8, "--batch", 4, "--rounds", 1)
+    assert "gradient of the weights" in _run("convolutions.py", *words, "--results", tmp_path / "records.jsonl")
+    found: dict[str, dict[str, float]] = {}
+    for record in read(tmp_path / "records.jsonl"):
+        found.setdefault((record.protocol or "").partition("; ")[2], {})[record.metric] = record.value or 0.0
+    rates = {"forward", "gradient of the input", "gradient of the weights"}
+    assert len(found) == 8
+    assert found["1: 2x2, 3 to 24 at 31x31"].keys() == {"forward", "time"}, "images, and filters that are not learned"
+    assert all(found[name].keys() == rates | {"time"} for name in found if name[0] in "234567")
+    assert found["all"].keys() == rates
+    assert found["7: 3x3, 32 to 32 at 3x3"]
+    assert all(value > 0 for each in found.values() for value in each.values())
+    assert sum(each.get("time", 0.0) for each in found.values()) == pytest.approx(1)
+
+
 def test_the_time_of_a_network_is_all_accounted_for(tmp_path: Path) -> None:
     words = ("--network", "fast-28", "--width", 8, "--images", 512, "--repeats", 1)
     assert "images/s" in _run("network.py", *words, "--results", tmp_path / "records.jsonl")

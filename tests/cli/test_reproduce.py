@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from drumlin.cli.reproduce import _settings
 from drumlin.recipes import RECIPES, recipe
 from drumlin.recipes.choices import choices
 from drumlin.recipes.classification import mnist_heads
@@ -52,6 +53,19 @@ def test_a_part_of_one(drumlin, refused, tmp_path):
     assert message.startswith("unknown row 'gm, 100D': did you mean 'gm, 100-D'")
     message = refused("reproduce", "mnist-maps", "--list", "--only", "gm", "--figures", tmp_path)
     assert message == "figures are drawn of a whole recipe: leave --only out, or --figures"
+
+
+def test_a_setting_at_an_end_of_those_tried_is_marked():
+    variant = recipe("cifar10-heads", "cpu").variants[0]
+    assert [_settings(variant, name) for name in variant.candidates] == [
+        "lr=0.25 (smallest tried)",
+        "lr=0.5",
+        "lr=1",
+        "lr=2 (largest tried)",
+    ]
+    assert _settings(variant, None) == "–"
+    longer = recipe("cifar10-heads", "cpu").variants[-1]
+    assert _settings(longer, "lr=1") == "lr=1", "nothing was chosen"
 
 
 def test_at_paper_scale_it_says_what_the_papers_leave_open(drumlin, tmp_path):

@@ -19,6 +19,7 @@ from drumlin.results import Record, select
 
 if TYPE_CHECKING:
     from drumlin.recipes.experiment import Experiment, Ledger, TimeLeft
+    from drumlin.recipes.variants import Variant
 
 
 @dataclass(kw_only=True)
@@ -176,13 +177,24 @@ def _rows(ledger: Ledger) -> str:
         rows.append(
             [
                 variant.name,
-                ledger.chosen(variant) or "–",
+                _settings(variant, ledger.chosen(variant)),
                 f"{len(errors)}/{len(variant.seeds)}",
                 _mean(errors),
                 "–" if known is None else f"{percent(known.value)} ({known.source})",
             ]
         )
     return table(["row", "settings", "seeds", "test error", "published"], rows)
+
+
+def _settings(variant: Variant, chosen: str | None) -> str:
+    """Return what was chosen of a variant's candidates, and whether it lies at an end of the learning rates that were tried."""
+    if chosen is None:
+        return "–"
+    rates = {name: settings.training.optimizer.lr for name, settings in variant.candidates.items()}
+    if len(set(rates.values())) < 3:
+        return chosen
+    ends = {min(rates.values()): "smallest", max(rates.values()): "largest"}
+    return f"{chosen} ({ends[rates[chosen]]} tried)" if rates[chosen] in ends else chosen
 
 
 def _mean(records: Sequence[Record]) -> str:

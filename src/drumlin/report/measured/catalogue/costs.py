@@ -93,6 +93,14 @@ TABLES: dict[str, Table] = {
         ("metric",),
         digits=0,
     ),
+    "costs-convolutions": Table(
+        "benchmarks",
+        "Rate of each convolution by that of the processor's matrix products, and its share of the convolutions' time, in percent",
+        of_task("convolutions"),
+        ("protocol",),
+        ("metric",),
+        digits=0,
+    ),
     "costs-scores": Table(
         "benchmarks",
         "K-density of 1,000 features among 60,000 of 100 dimensions (one thread)",
