@@ -64,8 +64,8 @@ _LONGER = ("softmax", "gm")
 _BEST, _BEST_EPOCHS, _BEST_HOLDOUT = {"softmax smoothed 0.2": 0.5, "gm": 1.0}, 16, 0.02
 """Loss → rate that the whole network is also trained at for longer and on almost all images, to see how far it gets.
 
-Twelve epochs on 45,000 images did not bring it to 94%. 0.5 is what its source has, 1 what was best of four on the narrow network; 1,000
-images are held out here.
+Twelve epochs on 45,000 images did not bring it to 94%. 0.5 is what its source has, 1 what was best of four on the narrow network.
+1,000 images are held out here.
 """
 
 _CUTOUT = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from drumlin.results import Record, select
 
@@ -124,10 +124,27 @@ def across(task: str, *metrics: str) -> Choice:
 
 
 def of_group(group: str, choice: Choice) -> Choice:
-    """Return what chooses so among the rows of one group, which follows their loss: "gm, fast-32" is of the group fast-32."""
+    """Return what chooses so among the rows of one group, see `of_groups`."""
+    return of_groups({group: ""}, choice)
+
+
+def of_groups(groups: Mapping[str, str], choice: Choice) -> Choice:
+    """Return what chooses so among the rows of some groups, which follow their loss: "gm, fast-32" is of the group fast-32.
+
+    Args:
+        groups: their names, each with what is added to the name of a loss there, to tell its rows apart.
+        choice: what chooses among their records.
+    """
 
     def choose(records: Sequence[Record]) -> list[Record]:
-        return choice([r for r in records if _parts(r)[0].partition(", ")[2] == group])
+        found = []
+        for group, added in groups.items():
+            for record in records:
+                loss, _, of = _parts(record)[0].partition(", ")
+                if of == group:
+                    renamed = (record.protocol or "").replace(loss, loss + added, 1)
+                    found.append(dataclasses.replace(record, protocol=renamed))
+        return choice(found)
 
     return choose
 
