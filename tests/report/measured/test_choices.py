@@ -1,4 +1,6 @@
-from drumlin.report.measured.choices import by_epsilon
+import dataclasses
+
+from drumlin.report.measured.choices import across, by_epsilon, of_groups
 from drumlin.results import Record
 
 
@@ -26,4 +28,15 @@ def test_attacks_come_in_the_order_of_their_epsilon_not_of_their_words_or_record
         "fgsm(epsilon=0.03)",
         "fgsm(epsilon=0.1)",
         "fgsm(epsilon=0.5)",
+    ]
+
+
+def test_rows_of_several_groups_keep_their_values_and_are_told_apart():
+    rows = ["gm, net; k=1", "gm, net wide; k=1", "gm, net with cutout; k=1", "lgm, net; k=5", "softmax, other; k=1"]
+    records = [dataclasses.replace(record(None), protocol=row, value=i / 10) for i, row in enumerate(rows)]
+    choose = of_groups({"net with cutout": " with cutout", "net": ""}, across("robustness", "error"))
+    assert [(r.head, r.anomaly, r.value) for r in choose(records)] == [
+        ("gm with cutout", "k=1", 0.2),
+        ("gm", "k=1", 0.0),
+        ("lgm", "k=5", 0.3),
     ]
