@@ -10,8 +10,8 @@ from drumlin.report.measured.choices import across, by_epsilon, in_protocols, of
 _CIFAR = "cifar10-heads"
 _NARROW = "`fast-32` at a quarter of its width, features times 1/9, eight epochs"
 _LONGER = "`fast-32` at a quarter of its width, features times 1/9, sixteen epochs at a rate of 1"
-_WHOLE = "`fast-32`, features times 1/9, 49,000 images, sixteen epochs at a rate of 1, softmax without cutout at 0.5"
-_WHOLE_ROWS = {"fast-32 for 16 epochs": "", "fast-32 with cutout for 16 epochs": " with cutout"}
+_WHOLE = "`fast-32`, features times 1/9, 49,000 images, sixteen epochs at a rate of 1, softmax at 0.5 unless it says so or has cutout"
+_WHOLE_ROWS = {f"fast-32{said} for 16 epochs": said for said in ("", " at a rate of 1", " with cutout")}
 _OF_I = "I's Table {}, of I's network and optimiser, without augmentation"
 
 
