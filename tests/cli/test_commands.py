@@ -404,7 +404,9 @@ def test_a_run_can_refuse_by_hidden_layers(drumlin: Drumlin, refused: Refused, c
     assert {r.anomaly for r in refusals} == {"test", "noise", "fgsm(epsilon=0.1)[:20]"}
     outcome = drumlin("attack", run, "--attack", "fgsm", "--limit", 5)
     assert outcome.code == 0
-    (safe,) = select(read(run / "results.jsonl"), task="safety", metric="right-or-refused", anomaly="fgsm(epsilon=0.1)")
+    (safe,) = select(
+        read(run / "results.jsonl"), task="safety", metric="right-or-refused", anomaly="fgsm(epsilon=0.1)[:5]"
+    )
     assert safe.n == 5
     line = next(line for line in outcome.out.splitlines() if "right-or-refused" in line and "fgsm" in line)
     assert f"{100 * safe.value:.2f}" in line
