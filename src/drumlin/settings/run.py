@@ -30,7 +30,7 @@ class OptimizerSettings:
     weight_decay: float = 5e-4
     """Weight decay; 0 is used for biases, normalisation layers, means, variances and priors."""
     norm_bias_factor: float = 1.0
-    """Times lr is the learning rate of the shifts that the network's normalisation layers add."""
+    """Learning rate of the shifts (biases) of the network's normalisation layers, in multiples of lr."""
     options: dict[str, OptionValue] = field(default_factory=dict)
     """Further arguments of that class, e.g. momentum 0.9. SGD has momentum 0.9 and Nesterov unless told otherwise."""
 
