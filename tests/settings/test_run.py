@@ -6,7 +6,14 @@ import pytest
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import AugmentSettings, DataSettings
 from drumlin.settings.heads import head_settings
-from drumlin.settings.run import OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings, default_training
+from drumlin.settings.run import (
+    LookaheadSettings,
+    OptimizerSettings,
+    RunSettings,
+    ScheduleSettings,
+    TrainingSettings,
+    default_training,
+)
 
 
 def run(**fields: Any) -> RunSettings:
@@ -46,16 +53,19 @@ def test_later_fields_of_backbone_schedule_and_optimizer_count_where_they_are_se
     bare = backbone_settings("digits-cnn", linear=False, feature_dim=256, feature_scale=0.5)
     data, head = DataSettings(name="digits"), head_settings("gm")
     schedule = ScheduleSettings(name="exponential", period=0.05)
-    stairs = TrainingSettings(schedule=schedule, optimizer=OptimizerSettings(norm_bias_factor=64))
+    lookahead = LookaheadSettings(every=5)
+    stairs = TrainingSettings(schedule=schedule, optimizer=OptimizerSettings(norm_bias_factor=64), lookahead=lookahead)
     values = RunSettings(data=data, head=head, backbone=bare, training=stairs).to_json()
     assert values["backbone"]["linear"] is False
     assert values["backbone"]["feature_scale"] == 0.5
     assert values["training"]["schedule"]["period"] == 0.05
     assert values["training"]["optimizer"]["norm_bias_factor"] == 64
+    assert values["training"]["lookahead"] == {"every": 5, "decay": 0.95, "power": 3.0, "start": 0.3}
     default = RunSettings(data=data, head=head, backbone=backbone_settings("digits-cnn")).to_json()
     assert default["backbone"].keys().isdisjoint({"linear", "feature_scale"})
     assert "period" not in default["training"]["schedule"]
     assert "norm_bias_factor" not in default["training"]["optimizer"]
+    assert "lookahead" not in default["training"]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,11 @@ def test_later_fields_of_backbone_schedule_and_optimizer_count_where_they_are_se
             {"norm_bias_factor": 0.0},
             "optimizer.norm_bias_factor must be a finite number above 0, got 0.0",
         ),
+        (LookaheadSettings, {"every": -1}, "lookahead.every must be at least 0, got -1"),
+        (LookaheadSettings, {"decay": 1.0}, r"lookahead.decay must lie in \[0, 1\), got 1.0"),
+        (LookaheadSettings, {"power": float("inf")}, "lookahead.power must be a finite number of at least 0, got inf"),
+        (LookaheadSettings, {"power": -1.0}, "lookahead.power must be a finite number of at least 0"),
+        (LookaheadSettings, {"start": 3.0}, r"lookahead.start must be a share of the training in \[0, 1\), got 3.0"),
         (OptimizerSettings, {"weight_decay": -1.0}, "optimizer.weight_decay must be a finite number of at least 0"),
         (ScheduleSettings, {"warmup": 1.0}, r"schedule.warmup must lie in \[0, 1\), got 1.0"),
         (ScheduleSettings, {"warmup": -0.1}, r"schedule.warmup must lie in \[0, 1\)"),

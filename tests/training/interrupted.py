@@ -18,7 +18,7 @@ from drumlin import _io
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import DataSettings
 from drumlin.settings.heads import head_settings
-from drumlin.settings.run import OptimizerSettings, RunSettings, TrainingSettings
+from drumlin.settings.run import LookaheadSettings, OptimizerSettings, RunSettings, TrainingSettings
 from drumlin.training import claims, loop, train
 from drumlin.training.progress import Silent
 
@@ -27,12 +27,14 @@ SETTINGS = {
         data=DataSettings(name="digits:0,1"),
         head=head_settings(head),
         backbone=backbone_settings("digits-cnn", width=8, feature_dim=16, dropout=0.3),
-        training=TrainingSettings(epochs=3, batch_size=32, precision="float32", device="cpu", optimizer=optimizer),
+        training=TrainingSettings(
+            epochs=3, batch_size=32, precision="float32", device="cpu", optimizer=optimizer, lookahead=lookahead
+        ),
         seed=3,
     )
-    for name, head, optimizer in (
-        ("sgd", "gm", OptimizerSettings(name="SGD", lr=0.05)),
-        ("adamw", "lgm", OptimizerSettings(name="AdamW", lr=0.005)),
+    for name, head, optimizer, lookahead in (
+        ("sgd", "gm", OptimizerSettings(name="SGD", lr=0.05), LookaheadSettings(every=3, start=0.5)),
+        ("adamw", "lgm", OptimizerSettings(name="AdamW", lr=0.005), LookaheadSettings()),
     )
 }
 

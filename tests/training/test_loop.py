@@ -20,7 +20,7 @@ from drumlin.model import Classifier
 from drumlin.settings.backbones import backbone_settings
 from drumlin.settings.data import AugmentSettings
 from drumlin.settings.heads import HeadSettings
-from drumlin.settings.run import RunSettings
+from drumlin.settings.run import LookaheadSettings, RunSettings
 from drumlin.training import Run, TrainingError, read_config, train
 from drumlin.training.claims import claim
 from drumlin.training.creation import balanced_weights
@@ -338,6 +338,14 @@ def test_gradients_are_clipped_by_their_joint_norm(small: Small, tmp_path: Path)
     assert clipped == pytest.approx(0.01, rel=1e-3)
     loose = change_of_one_step(small, tmp_path / "loose", grad_clip=10 * free)
     assert loose == pytest.approx(free, rel=1e-4)  # a shorter one is left alone
+
+
+def test_weights_that_look_ahead_take_part_of_the_way(small: Small, tmp_path: Path) -> None:
+    free = change_of_one_step(small, tmp_path / "free")
+    half = LookaheadSettings(every=5, decay=0.5**0.2, power=0.0, start=0.0)  # one step, and the epoch's last
+    assert change_of_one_step(small, tmp_path / "half", lookahead=half) == pytest.approx(free / 2, rel=1e-4)
+    late = dataclasses.replace(half, power=3.0, start=0.3)  # at the end of the training, the share is 1
+    assert change_of_one_step(small, tmp_path / "late", lookahead=late) == pytest.approx(free / 2, rel=1e-4)
 
 
 def test_balanced_weights_by_hand() -> None:

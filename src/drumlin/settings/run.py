@@ -75,8 +75,35 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LookaheadSettings:
+    """Weights drawn back towards their own average every few steps (training/lookahead.py has the formula)."""
+
+    every: int = 0
+    """Steps between two averages; an epoch's last step is always averaged. 0: none are taken."""
+    decay: float = 0.95
+    """What a step keeps of the average at the end of the training; `every` steps keep its power."""
+    power: float = 3.0
+    """Of the share of the training that is done, by which that is multiplied: 0 keeps as much from the start."""
+    start: float = 0.3
+    """Share of the training before which no averages are taken."""
+
+    def __post_init__(self) -> None:
+        if self.every < 0:
+            raise ValueError(f"lookahead.every must be at least 0, got {self.every}")
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"lookahead.decay must lie in [0, 1), got {self.decay}")
+        if not (math.isfinite(self.power) and self.power >= 0):
+            raise ValueError(f"lookahead.power must be a finite number of at least 0, got {self.power}")
+        if not 0 <= self.start < 1:
+            raise ValueError(f"lookahead.start must be a share of the training in [0, 1), got {self.start}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """The training loop."""
+
+    _later: ClassVar[frozenset[str]] = frozenset({"lookahead"})
+    """Fields that came when runs had been recorded (see `RunSettings.to_json`)."""
 
     epochs: int | None = None
     """Passes over the training images. None: 12, or more where these are fewer than 1500 steps of few images."""
@@ -92,6 +119,7 @@ class TrainingSettings:
     """auto, cpu, cuda, cuda:1, mps, ..."""
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    lookahead: LookaheadSettings = LookaheadSettings()
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):

@@ -30,6 +30,7 @@ from drumlin.training.creation import balanced_weights, create
 from drumlin.training.distributed import Processes, processes
 from drumlin.training.divergence import check_finite, diverged
 from drumlin.training.following import Follower, Probe
+from drumlin.training.lookahead import Lookahead
 from drumlin.training.optimizers import create_optimizer
 from drumlin.training.progress import Reporter, Silent
 from drumlin.training.resolution import check_augmentation, resolve, steps_per_epoch
@@ -167,6 +168,7 @@ class _Loop:
         self.reporter = reporter if group.first else Silent()
         self.device = classifier.device
         self.optimizer = create_optimizer(classifier, settings.training.optimizer)
+        self.lookahead = Lookahead(classifier, settings.training.lookahead)
         self.identity = _io.hash_json(settings.to_json())
         epochs, batch_size = settings.training.epochs, settings.training.batch_size
         assert epochs is not None, "resolve settings before"
@@ -226,6 +228,7 @@ class _Loop:
         # Dropout draws from the global generator: seeded by the epoch, so that a resumed training draws the same.
         torch.manual_seed((settings.seed * 1_000_003 + epoch) * 4_093 + self.group.rank)
         self.model.train()
+        self.lookahead.begin()
         begin, aside, seen, totals = time.perf_counter(), 0.0, 0, Totals(self.device)
         within: list[dict[str, Any]] = []
         for index, (x, y) in enumerate(self._batches(epoch)):
@@ -238,10 +241,11 @@ class _Loop:
             if training.grad_clip is not None:
                 nn.utils.clip_grad_norm_(self.model.parameters(), training.grad_clip)
             self.optimizer.step()
+            done = epoch * self.steps + index + 1
+            self.lookahead.after(index + 1, done / (self.steps * self.epochs), last=index + 1 == self.steps)
             totals.add(output, y.to(self.device))
             seen += len(y) * self.group.world
             self.reporter.step()
-            done = epoch * self.steps + index + 1
             if self.group.first and index + 1 < self.steps and self.follower.due(done):
                 paused = time.perf_counter()
                 within.append({"steps": done} | self.follower.measure())

@@ -23,7 +23,7 @@ def _on(network):
 
 @pytest.mark.parametrize(("network", "width", "epochs"), [("fast-32", 64, 12), ("narrow fast-32", 16, 8)])
 def test_every_loss_has_four_settings_on_the_fast_network(network, width, epochs):
-    assert len(_variants("cpu")) == 23
+    assert len(_variants("cpu")) == 25
     variants = _on(network)
     assert len(variants) == 8
     for variant in variants.values():
@@ -66,6 +66,26 @@ def test_longer_trainings_are_those_of_a_shorter_one_but_for_what_they_say(netwo
         augment = dataclasses.replace(settings.data.augment, cutout=0)
         data = dataclasses.replace(settings.data, holdout=same.data.holdout, augment=augment)
         assert dataclasses.replace(settings, training=training, data=data) == same
+
+
+def test_trainings_as_the_source_has_them():
+    rows = _on("fast-32 as its source trains it for 20 epochs")
+    assert {name.partition(",")[0] for name in rows} == {"softmax smoothed 0.2", "gm"}
+    for name, variant in rows.items():
+        assert variant.seeds == (0, 1, 2)
+        ((found, settings),) = variant.candidates.items()
+        training, optimizer = settings.training, settings.training.optimizer
+        # airbench94.py: 1,024 images, momentum 0.85, rate 11.5 and decay 0.0153 for them, both by 1 + 1 / (1 - 0.85)
+        by = 1 + 1 / (1 - 0.85)
+        assert (found, training.batch_size, optimizer.options) == ("lr=1.5", 1024, {"momentum": 0.85})
+        assert optimizer.lr == pytest.approx(11.5 / by, rel=1e-3)
+        assert optimizer.lr * optimizer.weight_decay == pytest.approx(0.0153 / by, rel=1e-3)
+        assert (training.epochs, settings.data.holdout, optimizer.norm_bias_factor) == (20, 0.02, 64)
+        assert dataclasses.astuple(training.lookahead) == (5, 0.95, 3.0, 0.3)
+        shorter = _on("fast-32")[f"{name.partition(',')[0]}, fast-32"].candidates["lr=1"]
+        assert settings.backbone == shorter.backbone
+        assert settings.head == shorter.head
+        assert settings.data.augment == shorter.data.augment
 
 
 def test_losses_have_the_papers_hyperparameters_and_the_default_warm_up():
