@@ -29,8 +29,8 @@ class Fast32(Trunk):
         ValueError: images smaller than 25x25.
 
     Source: Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024 (arXiv 2404.00498), section 3: its architecture, whitening
-    and initialisation. There batch normalisation's shifts learn 64 times as fast (`OptimizerSettings.norm_bias_factor`; eight
-    epochs were no better for it here), and posteriors are averaged over mirrored and shifted test images, which is not done here.
+    and initialisation. There batch normalisation's shifts learn 64 times as fast (`OptimizerSettings.norm_bias_factor`), weights
+    look ahead (`LookaheadSettings`), and posteriors are averaged over mirrored and shifted test images, which is not done here.
 
     >>> Fast32(Fast32Settings(), channels=3, size=(32, 32)).out_features
     256

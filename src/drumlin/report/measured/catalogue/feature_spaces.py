@@ -12,6 +12,8 @@ _NARROW = "`fast-32` at a quarter of its width, features times 1/9, eight epochs
 _LONGER = "`fast-32` at a quarter of its width, features times 1/9, sixteen epochs at a rate of 1"
 _WHOLE = "`fast-32`, features times 1/9, 49,000 images, sixteen epochs at a rate of 1, softmax at 0.5 unless it says so or has cutout"
 _WHOLE_ROWS = {f"fast-32{said} for 16 epochs": said for said in ("", " at a rate of 1", " with cutout")}
+_SOURCE = "`fast-32`, features times 1/9, 49,000 images, twenty epochs, trained as its source does"
+_SOURCE_ROWS = {"fast-32 as its source trains it for 20 epochs": ""}
 _OF_I = "I's Table {}, of I's network and optimiser, without augmentation"
 
 
@@ -124,5 +126,6 @@ TABLES: dict[str, Table] = (
     | _of_heads("cifar10-heads-narrow", {"narrow fast-32": ""}, _NARROW)
     | _of_heads("cifar10-heads-longer", {"narrow fast-32 for 16 epochs": ""}, _LONGER)
     | _of_heads("cifar10-heads-whole", _WHOLE_ROWS, _WHOLE)
+    | _of_heads("cifar10-heads-source", _SOURCE_ROWS, _SOURCE)
     | _of_isomax("cifar-isomax", "CIFAR-10", _NARROW, "1,000 images")
 )
