@@ -24,8 +24,8 @@ class Lookahead:
 
     Source: Zhang, Lucas, Hinton and Ba, Lookahead Optimizer: k steps forward, 1 step back, 2019 (arXiv 1907.08610), Algorithm 1, is
     `power=0` with 1 − ρ for its α. That ρ grows with the training, and that running statistics are averaged, too, is from Jordan,
-    94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024 (arXiv 2404.00498), section 3.4. The authors of the first leave weights
-    where they are at an epoch's end; the code of the second discards the steps since the last average there.
+    94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024 (arXiv 2404.00498), section 3.4. The first knows no epochs; the
+    code of the second (airbench94.py) discards the steps since the last average at an epoch's end, which are averaged here.
 
     >>> model = nn.Linear(1, 1, bias=False)
     >>> _ = nn.init.zeros_(model.weight)

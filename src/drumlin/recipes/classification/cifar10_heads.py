@@ -96,7 +96,7 @@ _BEST = (
     _Longer("gm", " with cutout", rate=1.0, cutout=_CUTOUT, seeds=1),
 )
 """0.5 is what the network's source has, 1 what was best of four for both losses on the narrow network. Cutout is tried because the
-first two err on 1.3 and 2.7% of the images that they train on, and on 6.5 and 5.7% of those held out."""
+two at these rates err on 1.3 and 2.7% of the images that they train on, and on 6.5 and 5.7% of those held out."""
 
 
 def as_its_source(settings: RunSettings) -> RunSettings:
