@@ -78,10 +78,37 @@ def test_the_seed_decides_the_weights_and_nothing_else_does(small: Small, tmp_pa
     assert not torch.equal(*splits)
 
 
+MEMORY: Any = torch.utils.deterministic  # a module with a property, which type checkers do not know
+
+
+def torch_settings() -> tuple[bool, bool, bool]:
+    enabled, filling = torch.are_deterministic_algorithms_enabled(), MEMORY.fill_uninitialized_memory
+    return enabled, torch.backends.cudnn.benchmark, filling
+
+
 def test_training_leaves_torch_as_it_was(small: Small, tmp_path: Path) -> None:
-    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    before = torch_settings()
     train(small(epochs=1), tmp_path / "run")
-    assert (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark) == before
+    assert torch_settings() == before
+
+
+def test_no_step_reads_memory_that_nobody_wrote(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training does not have new tensors filled with NaN; with it the weights would be the same."""
+    settings = small(epochs=1)
+    train(settings, tmp_path / "plain")
+    seen = []
+    step = torch.optim.SGD.step
+
+    def filled_from_now_on(self: torch.optim.SGD, *args: object) -> object:
+        seen.append(MEMORY.fill_uninitialized_memory)
+        MEMORY.fill_uninitialized_memory = True
+        return step(self, *args)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", filled_from_now_on)
+    train(settings, tmp_path / "filled")
+    assert seen[0] is False
+    assert all(seen[1:])
+    assert equal(weights(tmp_path / "plain"), weights(tmp_path / "filled"))
 
 
 def test_the_log_says_what_happened(finished: Path) -> None:

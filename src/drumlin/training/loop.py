@@ -136,16 +136,24 @@ def _split(images: Images | ImageFiles, settings: RunSettings) -> tuple[Tensor, 
 
 @contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
-    """Ask torch for deterministic algorithms inside the block; leave its settings and random generators as they were."""
+    """Ask torch for deterministic algorithms inside the block; leave its settings and random generators as they were.
+
+    With them torch fills every new tensor with NaN, so that an operator which reads what nobody wrote is found out. None of ours does
+    (same weights without), and writing to memory twice costs `fast-32` about a twentieth of its step: it is left out.
+    """
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
+    memory: Any = torch.utils.deterministic  # a module with a property, which type checkers do not know
+    filling = memory.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
+    memory.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        memory.fill_uninitialized_memory = filling
         torch.backends.cudnn.benchmark = benchmark
 
 
