@@ -80,6 +80,20 @@ def locked(file: IO[bytes], *, exclusive: bool, wait: bool = True) -> Iterator[N
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
+def still_at(file: IO[bytes], path: str | os.PathLike[str]) -> bool:
+    """Return whether an open file is the one that lies at `path` now; it is not once it was removed or replaced.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     still_at(file, file.name), still_at(file, file.name + "x")
+    (True, False)
+    """
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path` atomically."""
     with atomic_path(path) as temporary:

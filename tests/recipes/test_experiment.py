@@ -1,52 +1,16 @@
 import dataclasses
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from drumlin.recipes import experiment as module
-from drumlin.recipes.experiment import Experiment, Ledger, finished_runs, pending, perform
-from drumlin.recipes.variants import Published, Variant
+from drumlin.recipes.experiment import Experiment, Ledger, finished_runs, perform
+from drumlin.recipes.sharing import pending
 from drumlin.results import Record, append, read, select
 from drumlin.settings.backbones import backbone_settings
-from drumlin.settings.run import OptimizerSettings, RunSettings
-from drumlin.tasks.base import Subject, TaskResult
-from drumlin.tasks.classification import classification
+from drumlin.settings.run import RunSettings
 from drumlin.training import TrainingError
-
-
-def measure(subject: Subject) -> Iterator[TaskResult]:
-    yield classification(subject)
-
-
-@pytest.fixture
-def settings(small: Callable[..., RunSettings]) -> Callable[[float], RunSettings]:
-    """Settings of a quick training at a learning rate."""
-
-    def make(rate: float) -> RunSettings:
-        values = small("softmax", "digits:0-2", 0, 0.2, epochs=1)
-        training = dataclasses.replace(values.training, optimizer=OptimizerSettings(lr=rate))
-        return dataclasses.replace(values, training=training)
-
-    return make
-
-
-@pytest.fixture
-def experiment(settings: Callable[[float], RunSettings]) -> Experiment:
-    tuned = Variant("tuned", {"lr=1e-6": settings(1e-6), "lr=0.05": settings(0.05)}, (0, 1), Published(0.25, "Table 9"))
-    plain = Variant("plain, 2-D", {"as it is": settings(0.05)}, (4,))
-    return Experiment("trial", "smoke", (tuned, plain), measure)
-
-
-def record(protocol: str, *, task: str = "classification", metric: str = "error", seed: int = 0, value=0.5, **others):
-    facts = {"recipe": "trial", "scale": "smoke", "data": "digits", "split": "test", "unit": "fraction"}
-    facts |= {"run": f"{protocol}{seed}"} | others
-    return Record(task=task, metric=metric, value=value, protocol=protocol, seed=seed, **facts)
-
-
-def tuning(name: str, candidate: str, value: float | None, **others):
-    facts = {"task": "tuning", "metric": "holdout-error", "split": "holdout"} | others
-    return record(f"{name}; {candidate}", value=value, **facts)
+from trial import record, tuning
 
 
 def ledger(experiment: Experiment, path: Path, *records: Record) -> Ledger:
@@ -144,41 +108,6 @@ def test_time_left_is_that_of_the_same_network_and_as_many_epochs(experiment, tm
     times = [took(1.0, "tuned", "a"), took(5.0, "plain, 2-D", "b"), took(2.0, "tuned", "c"), took(9.0, "gone", "d")]
     assert ledger(whole, tmp_path, *times).time_left() == (4 * 2.0, 2)
     assert ledger(whole, tmp_path, took(100.0, "wider", "e")).time_left() == (4 * 2.0 + 100.0, 1)
-
-
-def test_every_variant_comes_to_its_first_seed_before_any_to_its_second(experiment, tmp_path):
-    book = Ledger(experiment, tmp_path / "r.jsonl")
-    order = []
-    for step in pending(book):
-        order.append((step.variant.name, step.candidate, step.seed, step.tuning))
-        name = step.variant.name
-        book.add([tuning(name, step.candidate, 0.1) if step.tuning else record(name, seed=step.seed)])
-    assert order == [
-        ("tuned", "lr=1e-6", 0, True),
-        ("tuned", "lr=0.05", 0, True),
-        ("tuned", "lr=1e-6", 0, False),
-        ("plain, 2-D", "as it is", 4, False),
-        ("tuned", "lr=1e-6", 1, False),
-    ]
-    assert list(pending(Ledger(experiment, tmp_path / "r.jsonl"))) == []
-
-
-def test_what_another_process_records_meanwhile_is_not_done_again(experiment, tmp_path):
-    book = Ledger(experiment, tmp_path / "r.jsonl")
-    steps = pending(book)
-    first = next(steps)
-    append(book.path, [tuning("tuned", "lr=0.05", 0.1), record("tuned", seed=0)])
-    book.add([tuning("tuned", first.candidate, 0.2)])
-    second = next(steps)
-    assert second.variant.name == "plain, 2-D"
-    append(book.path, [record("tuned", seed=1)])
-    book.add([record("plain, 2-D", seed=second.seed)])
-    assert list(steps) == []
-
-
-def test_a_step_that_leaves_no_record_does_not_go_on_for_ever(experiment, tmp_path):
-    with pytest.raises(RuntimeError, match=r"tuned-lr=1e-6-seed-0 left no record behind"):
-        list(pending(Ledger(experiment, tmp_path / "r.jsonl")))
 
 
 def test_folders_are_file_names_and_differ(experiment):

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Reproduce:
-    """Reproduce a table or figure of a paper: train what is not recorded yet, measure it, print it beside the published values."""
+    """Reproduce a table or figure of a paper: train what is not recorded yet, measure it, print it beside the published values.
+
+    Started twice, two processes share the work.
+    """
 
     name: Annotated[str | None, tyro.conf.Positional] = None
     """A recipe; --list shows them."""
@@ -33,13 +36,14 @@ class Reproduce:
     out: Path | None = None
     """Folder of the runs; by default runs/NAME-SCALE."""
     results: Path | None = None
-    """File of records, added to; by default results.jsonl in that folder. What is recorded there is not done again."""
+    """File of records, added to; by default results.jsonl in that folder. What is recorded there is not done again, and processes that
+    are given the same one share the work: each takes a training that no other is at."""
     tuned: tuple[Path, ...] = ()
     """Files of records of other recipes: what was tuned there with the very same settings is not tuned again."""
     figures: Path | None = None
     """Folder for the figures of a recipe that draws any; by default figures in the folder of the runs."""
     only: str | None = None
-    """Only the rows whose name has this in it, e.g. "gm, 100-D"; several processes may share the work so, and one file of records."""
+    """Only the rows whose name has this in it, e.g. "gm, 100-D"."""
     list: bool = False
     """Only list the recipes, or what is done and left of one."""
     data_root: str | None = None
@@ -112,13 +116,14 @@ def _chosen(experiment: Experiment, only: str | None) -> Experiment:
 
 def _do(ledger: Ledger, out: Path, flags: Reproduce) -> None:
     from drumlin.recipes.adoption import adopt
-    from drumlin.recipes.experiment import pending, perform
+    from drumlin.recipes.experiment import perform
+    from drumlin.recipes.sharing import pending
     from drumlin.training import reporter
 
     _check_writable(ledger.path)
     if found := adopt(ledger, flags.tuned):
         progress(f"{len(found)} settings were tuned elsewhere")
-    for step in pending(ledger):
+    for step in pending(ledger, lambda: progress("what is left is being done by other processes: waiting for them")):
         left = sum(map(ledger.left, ledger.experiment.variants))
         what = "to choose settings" if step.tuning else "to measure"
         progress(

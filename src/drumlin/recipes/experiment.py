@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -143,7 +143,8 @@ class Ledger:
         chosen, tuned = self.chosen(variant), self.tuned(variant)
         if chosen is None:
             return [Step(variant, name, first, True) for name in variant.candidates if name not in tuned]
-        return [Step(variant, chosen, seed, False) for seed in variant.seeds if seed not in self.measured(variant)]
+        measured = self.measured(variant)
+        return [Step(variant, chosen, seed, False) for seed in variant.seeds if seed not in measured]
 
     def left(self, variant: Variant) -> int:
         """Return the number of trainings that are left, those included of which the settings are not known yet.
@@ -175,24 +176,6 @@ class Ledger:
         """Append records to the file."""
         append(self.path, records)
         self.reload()
-
-
-def pending(ledger: Ledger) -> Iterator[Step]:
-    """Yield what is left of an experiment, step by step, each according to the records there are then.
-
-    All variants come to their first measured seed before any comes to its second: a run that is cut short leaves a whole table.
-    """
-    variants = ledger.experiment.variants
-    for rank in range(max((len(variant.seeds) for variant in variants), default=0)):
-        for variant in variants:
-            while True:
-                ledger.reload()
-                steps = [s for s in ledger.steps(variant) if s.tuning or s.seed in variant.seeds[: rank + 1]]
-                if not steps:
-                    break
-                yield steps[0]
-                if steps[0] in ledger.steps(variant):
-                    raise RuntimeError(f"{steps[0].folder} left no record behind")
 
 
 def perform(
