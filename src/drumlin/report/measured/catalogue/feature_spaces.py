@@ -12,8 +12,13 @@ _NARROW = "`fast-32` at a quarter of its width, features times 1/9, eight epochs
 _LONGER = "`fast-32` at a quarter of its width, features times 1/9, sixteen epochs at a rate of 1"
 _WHOLE = "`fast-32`, features times 1/9, 49,000 images, sixteen epochs at a rate of 1, softmax at 0.5 unless it says so or has cutout"
 _WHOLE_ROWS = {f"fast-32{said} for 16 epochs": said for said in ("", " at a rate of 1", " with cutout")}
-_SOURCE = "`fast-32`, features times 1/9, 49,000 images, twenty epochs, trained as its source does"
-_SOURCE_ROWS = {"fast-32 as its source trains it for 20 epochs": ""}
+_SOURCE = (
+    "`fast-32`, features times 1/9, 49,000 images, trained as its source does, for twenty epochs unless it says so"
+)
+_SOURCE_ROWS = {
+    "fast-32 as its source trains it for 20 epochs": "",
+    "fast-32 as its source trains it, with more augmentation for 30 epochs": " with more augmentation for thirty epochs",
+}
 _OF_I = "I's Table {}, of I's network and optimiser, without augmentation"
 
 
