@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -55,7 +56,13 @@ def _left(ledger: Ledger) -> list[Step]:
 
 @contextmanager
 def _held(records: Path, step: Step) -> Iterator[bool]:
-    """Hold a step inside the block; yield whether it was free. The file of the lock is gone afterwards."""
+    """Hold a step inside the block; yield whether it was free. The file of the lock is gone afterwards.
+
+    Not on Windows, where one process at a time is the user's matter.
+    """
+    if sys.platform == "win32":
+        yield True
+        return
     path = records.with_name(f".{records.name}.{step.folder}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
