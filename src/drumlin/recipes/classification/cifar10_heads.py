@@ -157,7 +157,7 @@ different regulariser.
 
 
 def experiment(scale: Scale) -> Experiment:
-    """Return the experiment: eight losses on the fast network, narrow and whole, some for longer; or five on each of the papers'.
+    """Return the experiment: eight losses on the fast network, narrow, and all but one on the whole, some for longer; or five on each.
 
     Warm-up is that of `drumlin train`, a quarter of the training: the papers name none, and the full likelihood from the first step
     can collapse a network.
