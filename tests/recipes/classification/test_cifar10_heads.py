@@ -103,13 +103,13 @@ def test_every_loss_is_trained_as_the_source_does():
 
 
 @pytest.mark.parametrize(
-    ("said", "epochs", "shift", "cutout"),
-    [(" for 20 epochs", 20, 2, 0), (", with more augmentation for 30 epochs", 30, 4, 8)],
+    ("said", "epochs", "seeds", "shift", "cutout"),
+    [(" for 20 epochs", 20, (0,), 2, 0), (", with more augmentation for 30 epochs", 30, (0, 1, 2), 4, 8)],
 )
-def test_longer_trainings_as_the_source_does(said, epochs, shift, cutout):
+def test_longer_trainings_as_the_source_does(said, epochs, seeds, shift, cutout):
     ((name, variant),) = ((name, v) for name, v in _variants("cpu").items() if name.endswith(AS_SOURCE + said))
     ((rate, settings),) = variant.candidates.items()
-    assert (name.partition(",")[0], rate, variant.seeds) == ("softmax smoothed 0.2", "lr=1.5", (0,))
+    assert (name.partition(",")[0], rate, variant.seeds) == ("softmax smoothed 0.2", "lr=1.5", seeds)
     assert (settings.training.epochs, settings.data.holdout) == (epochs, 0.02)
     assert (settings.data.augment.shift, settings.data.augment.cutout) == (shift, cutout)
     augment = dataclasses.replace(settings.data.augment, shift=2, cutout=0)
