@@ -4,7 +4,7 @@
     python benchmarks/tables.py --check    fail if a page is not what it would be rewritten to
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`, alone on their lines; the names are those of
-`drumlin.report.measured.TABLES`. Where its records are not there, nothing stands between them.
+`drumlin.report.measured.TABLES`, its lines in the order of the recipe. Where its records are not there, nothing stands between them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drumlin import _io
+from drumlin.recipes.ordering import in_order
 from drumlin.report.measured import markdown, read_folder
 from drumlin.results import Record
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     flags = parser.parse_args(arguments)
-    records = read_folder(flags.results)
+    records = in_order(read_folder(flags.results))
     stale = [page for page in flags.pages if _renew(page, records, check=flags.check)]
     if flags.check and stale:
         print(f"{', '.join(page.name for page in stale)} is stale: python benchmarks/tables.py", file=sys.stderr)

@@ -68,3 +68,20 @@ def test_a_folder_of_records(drumlin: Callable[..., Any], refused: Callable[...,
     assert "has records, and they have a page of their own: name it alone" in refused("report", records, records)
     assert "a page of records has no figures" in refused("report", records, "--figures", tmp_path / "figures")
     assert "there is no" in refused("report", tmp_path / "missing.jsonl")
+
+
+def test_records_of_a_recipe_come_in_the_order_of_its_rows(drumlin: Callable[..., Any], tmp_path: Path) -> None:
+    facts: dict[str, Any] = {
+        "recipe": "mnist-isomax",
+        "task": "classification",
+        "data": "mnist",
+        "split": "test",
+        "metric": "error",
+        "unit": "fraction",
+    }
+    rows = ("softmax", "center", "isotropic")
+    backwards = [Record(run=row, head=row, protocol=f"{row}, 2-D; lr=0.1", value=0.01, **facts) for row in rows[::-1]]
+    append(tmp_path / "mnist-isomax.jsonl", backwards)
+    assert drumlin("report", tmp_path).code == 0
+    page = (tmp_path / "report.html").read_text()
+    assert sorted(rows, key=lambda row: page.index(f">{row}<")) == [*rows]

@@ -38,7 +38,9 @@ def run(words: Sequence[str]) -> int:
             raise ValueError(f"{records[0]} has records, and they have a page of their own: name it alone")
         if flags.figures is not None:
             raise ValueError("a page of records has no figures: leave --figures out")
-        print(f"page: {write_measurements(records[0], flags.out)}")
+        from drumlin.recipes.ordering import in_order
+
+        print(f"page: {write_measurements(records[0], flags.out, order=in_order)}")
         return 0
     print(f"page: {write_report(flags.runs, flags.out, figures=flags.figures)}")
     if flags.figures is not None:
