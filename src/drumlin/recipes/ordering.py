@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from drumlin.recipes import RECIPES, recipe
@@ -19,19 +19,17 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     apart: dict[tuple[str | None, Scale], list[Record]] = {}
     for record in records:
         apart.setdefault((record.recipe, record.scale), []).append(record)
-    return [record for (name, scale), each in apart.items() for record in sorted(each, key=_place(name, scale))]
+    return [record for (name, scale), each in apart.items() for record in _sorted(each, _rows(name, scale))]
 
 
-class _place:
-    """Record → the place of its row in a recipe."""
-
-    def __init__(self, name: str | None, scale: Scale) -> None:
-        self.rows = _rows(name, scale) if name in RECIPES else {}
-
-    def __call__(self, record: Record) -> int:
-        return self.rows.get((record.protocol or "").partition("; ")[0], len(self.rows))
+def _sorted(records: Iterable[Record], rows: Mapping[str, int]) -> list[Record]:
+    """Return records by the places of their rows, those of no row last."""
+    return sorted(records, key=lambda record: rows.get((record.protocol or "").partition("; ")[0], len(rows)))
 
 
 @cache
-def _rows(name: str, scale: Scale) -> dict[str, int]:
+def _rows(name: str | None, scale: Scale) -> dict[str, int]:
+    """Return the places of a recipe's rows by their names; nothing where there is no such recipe."""
+    if name not in RECIPES:
+        return {}
     return {variant.name: place for place, variant in enumerate(recipe(name, scale).variants)}
