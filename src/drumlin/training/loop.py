@@ -28,7 +28,7 @@ from drumlin.training.checkpoints import CHECKPOINT, Progress, load_checkpoint, 
 from drumlin.training.claims import check_claim, claim
 from drumlin.training.creation import balanced_weights, create
 from drumlin.training.distributed import Processes, processes
-from drumlin.training.divergence import check_finite, diverged
+from drumlin.training.divergence import check_finite, diverged, warn_if_lost
 from drumlin.training.following import Follower, Probe
 from drumlin.training.lookahead import Lookahead
 from drumlin.training.optimizers import create_optimizer
@@ -183,6 +183,7 @@ class _Loop:
         assert batch_size is not None, "resolve settings before"
         self.epochs, self.batch_size = epochs, batch_size
         self.steps = steps_per_epoch(len(images), batch_size)
+        self.chance = 1 - float(torch.bincount(images.labels).max()) / len(images)
         self._batches(0)  # refuses a batch that does not fit; nothing is drawn yet
         self.model: nn.Module = DistributedDataParallel(classifier) if group.world > 1 else classifier
 
@@ -202,6 +203,8 @@ class _Loop:
                     save_checkpoint(folder, self.classifier, self.optimizer, done, self.identity)
                 self._log(history)
                 self.reporter.epoch(history[-1])
+                if self.group.first:
+                    warn_if_lost(history, self.chance, self.epochs, self.classifier.head)
         finally:
             self.reporter.close()
         self._finish_head()
