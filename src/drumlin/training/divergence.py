@@ -70,4 +70,6 @@ def warn_if_lost(history: Sequence[Mapping[str, Any]], chance: float, epochs: in
     if best <= _ABOVE_CHANCE * chance and before[-1] < _AT_CHANCE * chance:
         warnings.warn(f"{guessing}, after {best:.1%}: the training has collapsed, and may stay so; {advice}")
     elif done == epochs:
-        warnings.warn(f"{guessing}, and that was the last epoch: nothing is learned; unless it was too short (--epochs), {advice}")
+        warnings.warn(
+            f"{guessing}, and that was the last epoch: nothing is learned; unless it was too short (--epochs), {advice}"
+        )
