@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
@@ -32,6 +33,7 @@ def test_defaults_go_by_the_name_before_the_colon() -> None:
     [
         ({"shift": -1}, "augment.shift is -1"),
         ({"cutout": -2}, "augment.cutout is -2"),
+        ({"plain_epochs": -1}, "augment.plain_epochs is -1"),
         ({"pad": "mirror"}, "augment.pad is 'mirror'"),
         ({"crop": -1}, "augment.crop is -1"),
         ({"brightness": -0.1}, "augment.brightness is -0.1"),
@@ -71,7 +73,17 @@ def test_fields_that_came_later_leave_recorded_runs_their_identity() -> None:
     assert run().identity == "6291ec64b17ff22f"
     assert run().to_json()["data"]["augment"] == {"flip": True, "shift": 4, "pad": "zero", "cutout": 0}
     changes = {"flip_alternating": True, "crop": 2, "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
+    changes["plain_epochs"] = 1
     assert changes.keys() == AugmentSettings._later
     for name, value in changes.items():
         assert run(**{name: value}).to_json()["data"]["augment"][name] == value
-    assert len({run(**{name: value}).identity for name, value in changes.items()} | {run().identity}) == 7
+    assert len({run(**{name: value}).identity for name, value in changes.items()} | {run().identity}) == 8
+
+
+def test_plain_epochs_are_the_last_and_keep_mirrors_and_windows() -> None:
+    colours = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
+    varied = AugmentSettings(flip=True, flip_alternating=True, crop=2, shift=4, pad="reflect", cutout=8, **colours)
+    settings = dataclasses.replace(varied, plain_epochs=2)
+    plain = AugmentSettings(flip=True, flip_alternating=True, crop=2)
+    assert [settings.in_epoch(epoch, of=5) for epoch in range(5)] == [varied] * 3 + [plain] * 2
+    assert [varied.in_epoch(epoch, of=5) for epoch in range(5)] == [varied] * 5

@@ -493,6 +493,21 @@ def test_windows_are_cut_out_of_larger_images(small: Small, tmp_path: Path, monk
     assert log(tmp_path / "run")[-1]["holdout_error"] == pytest.approx(wrong)
 
 
+def test_the_last_epochs_vary_images_less(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blackened = []
+
+    def spied(*arguments: Any, **options: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        batches = list(train_batches(*arguments, **options))
+        images = torch.cat([x for x, y in batches])
+        blackened.append((options["epoch"], bool((images.flatten(1) == 0).all(1).all())))
+        yield from batches
+
+    monkeypatch.setattr("drumlin.training.loop.train_batches", spied)
+    augment = AugmentSettings(cutout=100, plain_epochs=1)
+    train(small(data_fields={"augment": augment}), tmp_path / "run")
+    assert blackened == [(0, True), (1, False)]
+
+
 def test_a_probe_is_heard_after_every_epoch_and_changes_nothing(small, tmp_path) -> None:
     settings = small(backbone={"dropout": 0.2})
     heard = []

@@ -63,6 +63,12 @@ def test_a_batch_larger_than_the_set_is_one_step() -> None:
 
 def test_a_shift_beyond_the_reflection_is_refused_before_the_run_begins() -> None:
     with pytest.raises(ValueError, match=r"augment\.shift is 8: images of 8x9 can be shifted by 7 pixels at most"):
-        check_augmentation(AugmentSettings(shift=8, pad="reflect"), (8, 9))
-    check_augmentation(AugmentSettings(shift=7, pad="reflect"), (8, 9))
-    check_augmentation(AugmentSettings(shift=8), (8, 9))
+        check_augmentation(AugmentSettings(shift=8, pad="reflect"), (8, 9), 2)
+    check_augmentation(AugmentSettings(shift=7, pad="reflect"), (8, 9), 2)
+    check_augmentation(AugmentSettings(shift=8), (8, 9), 2)
+
+
+def test_more_plain_epochs_than_there_are_are_refused_before_the_run_begins() -> None:
+    with pytest.raises(ValueError, match=r"augment\.plain_epochs is 3: the training has 2 epochs"):
+        check_augmentation(AugmentSettings(plain_epochs=3), (8, 8), 2)
+    check_augmentation(AugmentSettings(plain_epochs=2), (8, 8), 2)

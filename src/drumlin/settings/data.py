@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -16,12 +17,12 @@ class AugmentSettings:
     Raises:
         ValueError: a negative number, an unknown `pad`, a `hue` above 0.5, `flip_alternating` without `flip`.
 
-    >>> AugmentSettings(shift=2).shift
-    2
+    >>> AugmentSettings(flip=True, shift=2, plain_epochs=3).in_epoch(7, of=10)
+    AugmentSettings(flip=True, flip_alternating=False, crop=0, shift=0, pad='zero', ...cutout=0, plain_epochs=0)
     """
 
     _later: ClassVar[frozenset[str]] = frozenset(
-        ("flip_alternating", "crop", "brightness", "contrast", "saturation", "hue")
+        ("flip_alternating", "crop", "brightness", "contrast", "saturation", "hue", "plain_epochs")
     )
     """Fields that came when runs had been recorded (see `RunSettings.to_json`)."""
 
@@ -55,10 +56,15 @@ class AugmentSettings:
     cutout: int = 0
     """Side in pixels of a square blackened at a random place (clipped at the border); 0 for none."""
 
+    plain_epochs: int = 0
+    """So many epochs at the end mirror images and cut windows at most: the model gets used to such as it will be asked about."""
+
     def __post_init__(self) -> None:
         for name in ("crop", "shift", "cutout"):
             if getattr(self, name) < 0:
                 raise ValueError(f"augment.{name} is {getattr(self, name)}; it is a number of pixels, 0 for none")
+        if self.plain_epochs < 0:
+            raise ValueError(f"augment.plain_epochs is {self.plain_epochs}; it is a number of epochs, 0 for none")
         if self.pad not in ("zero", "reflect"):
             raise ValueError(f"augment.pad is {self.pad!r}; it is 'zero' or 'reflect'")
         for name in ("brightness", "contrast", "saturation"):
@@ -70,6 +76,12 @@ class AugmentSettings:
             raise ValueError(
                 "augment.flip_alternating says how to mirror, and augment.flip is off; give both or neither"
             )
+
+    def in_epoch(self, epoch: int, *, of: int) -> AugmentSettings:
+        """Return the variation in one epoch, counted from 0, `of` so many."""
+        if epoch < of - self.plain_epochs:
+            return dataclasses.replace(self, plain_epochs=0)
+        return AugmentSettings(flip=self.flip, flip_alternating=self.flip_alternating, crop=self.crop)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def train(
         check_claim(out, settings, images.fingerprint, resume=resume, processes=group.world)
         if Run(out).finished:
             return Classifier.load(out).to(device)
-        check_augmentation(settings.data.augment or AugmentSettings(), images.size)
+        check_augmentation(settings.data.augment or AugmentSettings(), images.size, settings.training.epochs)
         chosen = images.subset(keep)
         classifier = create(settings, chosen).to(device)
         if settings.training.class_weights == "balanced":
@@ -227,7 +227,7 @@ class _Loop:
         return train_batches(
             self.uncut,
             self.batch_size,
-            augment=self.settings.data.augment or AugmentSettings(),
+            augment=(self.settings.data.augment or AugmentSettings()).in_epoch(epoch, of=self.epochs),
             generator_seed=self.settings.seed,
             epoch=epoch,
             rank=self.group.rank,

@@ -54,8 +54,10 @@ def _batch_size(num_images: int) -> int:
     return min(_BATCH, max(_SMALLEST_BATCH, fitting))
 
 
-def check_augmentation(augment: AugmentSettings, size: tuple[int, int]) -> None:
-    """Refuse, before a run begins, a shift that images of `size` have no reflection for."""
+def check_augmentation(augment: AugmentSettings, size: tuple[int, int], epochs: int | None) -> None:
+    """Refuse, before a run begins, a shift that images of `size` have no reflection for, and more plain epochs than there are."""
+    if epochs is not None and augment.plain_epochs > epochs:
+        raise ValueError(f"augment.plain_epochs is {augment.plain_epochs}: the training has {epochs} epochs")
     if augment.pad == "reflect" and augment.shift >= min(size):
         raise ValueError(
             f"augment.shift is {augment.shift}: images of {size[0]}x{size[1]} can be shifted by {min(size) - 1} pixels at most with"
