@@ -123,12 +123,22 @@ def as_its_source_augmented(settings: RunSettings) -> RunSettings:
     return dataclasses.replace(changed, data=dataclasses.replace(changed.data, augment=augment))
 
 
+def with_plain_end(settings: RunSettings) -> RunSettings:
+    """Return `as_its_source_augmented`, with neither cutout nor shifts in the last five epochs."""
+    changed = as_its_source_augmented(settings)
+    assert changed.data.augment is not None
+    augment = dataclasses.replace(changed.data.augment, plain_epochs=5)
+    return dataclasses.replace(changed, data=dataclasses.replace(changed.data, augment=augment))
+
+
 _AS_SOURCE, _WITH_CUTOUT = " as its source trains it", " with cutout"
 _AUGMENTED = " as its source trains it, with more augmentation"
+_PLAIN_END = _AUGMENTED + " and a plain end"
 _BEST = (
     _Longer(_SMOOTHED, _AS_SOURCE, rate=1.5, seeds=1, epochs=20, change=as_its_source),
     _Longer(_SMOOTHED, _AUGMENTED, rate=1.5, seeds=3, epochs=30, change=as_its_source_augmented),
-    _Longer("gm", _AUGMENTED, rate=1.5, seeds=3, epochs=30, change=as_its_source_augmented),
+    _Longer(_SMOOTHED, _PLAIN_END, rate=1.5, seeds=3, epochs=30, change=with_plain_end),
+    _Longer("gm", _PLAIN_END, rate=1.5, seeds=3, epochs=30, change=with_plain_end),
     _Longer(_SMOOTHED, "", rate=0.5, seeds=1),
     _Longer("gm", "", rate=1.0, seeds=2),
     _Longer(_SMOOTHED, " at a rate of 1", rate=1.0, seeds=1),
