@@ -57,7 +57,8 @@ class AugmentSettings:
     """Side in pixels of a square blackened at a random place (clipped at the border); 0 for none."""
 
     plain_epochs: int = 0
-    """So many epochs at the end mirror images and cut windows at most: the model gets used to such as it will be asked about."""
+    """Leave out shifts, colours and cutout in so many epochs at the end: the model gets used to images like those it will be asked
+    about."""
 
     def __post_init__(self) -> None:
         for name in ("crop", "shift", "cutout"):
