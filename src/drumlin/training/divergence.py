@@ -51,7 +51,7 @@ GM on the whole `fast-32` at a rate of 3 falls from 43% in the second epoch to 8
 
 
 def warn_if_lost(history: Sequence[Mapping[str, Any]], chance: float, epochs: int, head: Head) -> None:
-    """Warn of a training that has fallen to guessing in the last of its epochs so far, or that ends there.
+    """Warn of a training that has fallen to guessing in the last of its epochs so far, or that ends there after more than one.
 
     Its numbers stay finite: features in one point, or far out and without order, have a loss. It can go on so to its last epoch.
 
@@ -69,7 +69,7 @@ def warn_if_lost(history: Sequence[Mapping[str, Any]], chance: float, epochs: in
     advice = _advice(head, "a --backbone.feature-scale below 1")
     if best <= _ABOVE_CHANCE * chance and before[-1] < _AT_CHANCE * chance:
         warnings.warn(f"{guessing}, after {best:.1%}: the training has collapsed, and may stay so; {advice}")
-    elif done == epochs:
+    elif done == epochs > 1:
         warnings.warn(
             f"{guessing}, and that was the last epoch: nothing is learned; unless it was too short (--epochs), {advice}"
         )
