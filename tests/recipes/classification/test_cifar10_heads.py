@@ -23,7 +23,7 @@ def _on(network):
 
 
 def test_every_loss_has_four_settings_on_the_narrow_network():
-    assert len(_variants("cpu")) == 27
+    assert len(_variants("cpu")) == 28
     variants = _on("narrow fast-32")
     assert len(variants) == 8
     for variant in variants.values():
@@ -103,24 +103,37 @@ def test_every_loss_is_trained_as_the_source_does():
 
 
 @pytest.mark.parametrize(
-    ("loss", "said", "epochs", "seeds", "shift", "cutout", "plain"),
+    ("loss", "of", "said", "epochs", "seeds", "varied", "width"),
     [
-        ("softmax smoothed 0.2", " for 20 epochs", 20, (0,), 2, 0, 0),
-        ("softmax smoothed 0.2", ", with more augmentation for 30 epochs", 30, (0, 1, 2), 4, 8, 0),
-        ("softmax smoothed 0.2", ", with more augmentation and a plain end for 30 epochs", 30, (0, 1, 2), 4, 8, 5),
-        ("gm", ", with more augmentation and a plain end for 30 epochs", 30, (0, 1, 2), 4, 8, 5),
+        ("softmax smoothed 0.2", "", " for 20 epochs", 20, (0,), (2, 0, 0), 64),
+        ("softmax smoothed 0.2", "", ", with more augmentation for 30 epochs", 30, (0, 1, 2), (4, 8, 0), 64),
+        ("softmax smoothed 0.2", "", ", with more augmentation and a plain end for 30 epochs", 30, (0,), (4, 8, 5), 64),
+        (
+            "softmax smoothed 0.2",
+            " of width 80",
+            ", with more augmentation for 20 epochs",
+            20,
+            (0, 1, 2),
+            (4, 8, 0),
+            80,
+        ),
+        ("gm", " of width 80", ", with more augmentation for 20 epochs", 20, (0, 1, 2), (4, 8, 0), 80),
     ],
 )
-def test_longer_trainings_as_the_source_does(loss, said, epochs, seeds, shift, cutout, plain):
-    variant = _variants("cpu")[f"{loss}, {AS_SOURCE}{said}"]
+def test_longer_trainings_as_the_source_does(loss, of, said, epochs, seeds, varied, width):
+    variant = _variants("cpu")[f"{loss}, fast-32{of} as its source trains it{said}"]
     ((rate, settings),) = variant.candidates.items()
     assert (rate, variant.seeds) == ("lr=1.5", seeds)
     assert settings.head == cifar10_heads.HEADS[loss]
     assert (settings.training.epochs, settings.data.holdout) == (epochs, 0.02)
-    varied = settings.data.augment
-    assert (varied.shift, varied.cutout, varied.plain_epochs) == (shift, cutout, plain)
-    augment = dataclasses.replace(varied, shift=2, cutout=0, plain_epochs=0)
-    assert as_the_source(dataclasses.replace(settings, data=dataclasses.replace(settings.data, augment=augment)))
+    own = settings.data.augment
+    assert ((own.shift, own.cutout, own.plain_epochs), settings.backbone.width) == (varied, width)
+    augment = dataclasses.replace(own, shift=2, cutout=0, plain_epochs=0)
+    data, backbone = (
+        dataclasses.replace(settings.data, augment=augment),
+        dataclasses.replace(settings.backbone, width=64),
+    )
+    assert as_the_source(dataclasses.replace(settings, data=data, backbone=backbone))
 
 
 def as_the_source(settings: RunSettings) -> bool:
