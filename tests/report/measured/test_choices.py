@@ -1,5 +1,7 @@
 import dataclasses
 
+import pytest
+
 from drumlin.report.measured.choices import across, by_epsilon, of_groups
 from drumlin.results import Record
 
@@ -40,3 +42,8 @@ def test_rows_of_several_groups_keep_their_values_and_are_told_apart():
         ("gm", "k=1", 0.0),
         ("lgm", "k=5", 0.3),
     ]
+
+
+def test_what_tells_rows_apart_is_not_cut_off():
+    with pytest.raises(ValueError, match=r"first comma, so none may be added to it: ' with cutout, twice as long'"):
+        of_groups({"net": "", "net twice": " with cutout, twice as long"}, across("robustness", "error"))

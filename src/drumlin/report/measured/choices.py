@@ -134,7 +134,12 @@ def of_groups(groups: Mapping[str, str], choice: Choice) -> Choice:
     Args:
         groups: their names, each with what is added to the name of a loss there, to tell its rows apart.
         choice: what chooses among their records.
+
+    Raises:
+        ValueError: what is added has a comma, which ends a loss's name.
     """
+    if cut := [added for added in groups.values() if "," in added]:
+        raise ValueError(f"a row's name ends at its first comma, so none may be added to it: {cut[0]!r}")
 
     def choose(records: Sequence[Record]) -> list[Record]:
         found = []
