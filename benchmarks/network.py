@@ -58,12 +58,20 @@ def random_images(n: int) -> Images:
     return Images(pixels=pixels, labels=labels, class_names=tuple("0123456789"), name="random", split="train")
 
 
-def loop(backbone: BackboneSettings, images: Images, precision: str, folder: Path) -> _Loop:
+def loop(
+    backbone: BackboneSettings,
+    images: Images,
+    precision: str,
+    folder: Path,
+    *,
+    batch: int = BATCH,
+    group: Processes | None = None,
+) -> _Loop:
     head = head_settings("softmax")
     augment = AugmentSettings(flip=True, flip_alternating=True, shift=2, pad="reflect")
     training = TrainingSettings(
         epochs=1_000,
-        batch_size=BATCH,
+        batch_size=batch,
         optimizer=OptimizerSettings(lr=0.01, weight_decay=1e-3),
         schedule=ScheduleSettings(name="constant"),
     )
@@ -74,7 +82,7 @@ def loop(backbone: BackboneSettings, images: Images, precision: str, folder: Pat
     inputs = InputSpec(channels=3, size=(SIDE, SIDE), mean=(0.5,) * 3, std=(0.25,) * 3)
     model = Classifier.create(backbone, head, images.class_names, inputs, precision=precision)
     follower = Follower(model, images, images.subset(slice(0, 0)))
-    return _Loop(settings, folder, model, images, images, follower, Processes(), Silent())
+    return _Loop(settings, folder, model, images, images, follower, group or Processes(), Silent())
 
 
 def operations(made: _Loop, images: Images) -> float:
