@@ -86,9 +86,17 @@ def test_published_values_stand_beside_the_score_that_they_are_of():
 
 def test_on_two_cores_all_losses_have_one_training():
     found = rows("cpu")
-    assert len(found) == 9
-    trainings = {str((only(v).training, only(v).backbone, only(v).data.image_size)) for v in found.values()}
-    assert len(trainings) == 1
+    assert len(found) == 11
+    scaled = {name: only(v) for name, v in found.items() if name.endswith(" with features times 1/9")}
+    assert scaled.keys() == {f"{loss}, View 1 with features times 1/9" for loss in ("softmax", "gm")}
+    for name, settings in scaled.items():
+        assert settings.backbone.feature_scale == 1 / 9
+        plain = dataclasses.replace(settings.backbone, feature_scale=1.0)
+        assert dataclasses.replace(settings, backbone=plain) == only(
+            found[name.removesuffix(" with features times 1/9")]
+        )
+    rest = [only(v) for name, v in found.items() if name not in scaled]
+    assert len({str((s.training, s.backbone, s.data.image_size)) for s in rest}) == 1
     gm = only(found["gm, View 2 fold 1"])
     assert (gm.head.margin, gm.head.likelihood_weight, gm.data.name) == (0.01, 0.001, "lfw:without-folds-1-2")
     assert only(found["gm lambda=0.1, View 1"]).head.likelihood_weight == 0.1

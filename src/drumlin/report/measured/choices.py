@@ -123,11 +123,6 @@ def across(task: str, *metrics: str) -> Choice:
     return choose
 
 
-def of_group(group: str, choice: Choice) -> Choice:
-    """Return what chooses so among the rows of one group, see `of_groups`."""
-    return of_groups({group: ""}, choice)
-
-
 def of_groups(groups: Mapping[str, str], choice: Choice) -> Choice:
     """Return what chooses so among the rows of some groups, which follow their loss: "gm, fast-32" is of the group fast-32.
 

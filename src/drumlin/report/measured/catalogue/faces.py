@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from drumlin.report.measured.catalogue.base import BY_ANOMALY, Table
-from drumlin.report.measured.choices import across, by_score, of_group, of_rows
+from drumlin.report.measured.choices import across, by_score, of_groups, of_rows
 
 _TRAINING = "`fast-32` at a quarter of its width, 512-D, 20 epochs at one rate"
+_SCALED = " with features times 1/9"
 
 
 def _of_view(name: str, view: str, pairs: str) -> dict[str, Table]:
     """Return the tables of what was trained on the people of a view, by their names."""
+    groups = {view: "", f"{view}{_SCALED}": _SCALED}
     size = Table(
         "faces",
         "People and images trained on",
-        of_group(view, across("data", "people", "images")),
+        of_groups(groups, across("data", "people", "images")),
         ("head",),
         BY_ANOMALY,
         digits=0,
@@ -22,21 +24,21 @@ def _of_view(name: str, view: str, pairs: str) -> dict[str, Table]:
     error = Table(
         "faces",
         "Test error in percent for other images of the people trained on",
-        of_group(view, of_rows("classification", "error")),
+        of_groups(groups, of_rows("classification", "error")),
         ("head",),
         ("metric",),
     )
     accuracy = Table(
         "faces",
         f"Accuracy in percent: {pairs}, by score and principal components",
-        of_group(view, by_score("accuracy")),
+        of_groups(groups, by_score("accuracy")),
         ("head",),
         BY_ANOMALY,
     )
     area = Table(
         "faces",
         "AUROC of the same pairs in percent",
-        of_group(view, by_score("auroc")),
+        of_groups(groups, by_score("auroc")),
         ("head",),
         BY_ANOMALY,
     )
