@@ -101,6 +101,13 @@ TABLES: dict[str, Table] = {
         ("metric",),
         digits=0,
     ),
+    "costs-processes": Table(
+        "benchmarks",
+        "The cores of a processor given to one process, to several that share a training, or to one training each",
+        of_task("processes"),
+        ("protocol",),
+        ("metric",),
+    ),
     "costs-scores": Table(
         "benchmarks",
         "K-density of 1,000 features among 60,000 of 100 dimensions (one thread)",
