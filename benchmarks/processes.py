@@ -7,7 +7,7 @@ here. The three ways take turns, each with a warm-up epoch and one that counts, 
 - N processes of one thread that share every batch of one training, started by torchrun;
 - N trainings of one thread each, side by side: the sum of their rates.
 
-    python benchmarks/processes.py [--network fast-32] [--width 64] [--batch 1024] [--images 10240] [--rounds 3] [--results FILE]
+    python benchmarks/processes.py [--network fast-32] [--width W] [--batch 1024] [--images 10240] [--rounds 3] [--results FILE]
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def work(flags: argparse.Namespace) -> None:
     """Train for two epochs in this process, or this one's part of them, and print the images/s of the second."""
     cpu = torch.device("cpu")
     with processes(cpu) as group, tempfile.TemporaryDirectory() as folder:
-        images, network = random_images(flags.images), backbone_settings(flags.network, width=flags.width)
+        width = {} if flags.width is None else {"width": flags.width}
+        images, network = random_images(flags.images), backbone_settings(flags.network, **width)
         made = loop(network, images, resolve_precision("auto", cpu), Path(folder), batch=flags.batch, group=group)
         made._epoch(0)
         rate = made._epoch(1)["images_per_second"]
@@ -70,7 +71,7 @@ def rate(workers: int, threads: int, words: Sequence[str], *, shared: bool) -> f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="fast-32")
-    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--width", type=int, help="of a network that has one; by default its own")
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--images", type=int, default=10 * 1024)
     parser.add_argument("--rounds", type=int, default=3)
@@ -81,7 +82,8 @@ def main() -> None:
         work(flags)
         return
     cores = torch.get_num_threads()
-    words = [f"--{name}={getattr(flags, name)}" for name in ("network", "width", "batch", "images")]
+    given = {name: getattr(flags, name) for name in ("network", "width", "batch", "images")}
+    words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     found: dict[str, list[float]] = {ONE: [], SHARED: [], BESIDE: []}
     for _ in range(flags.rounds):
         found[ONE].append(rate(1, cores, words, shared=False))
@@ -91,7 +93,8 @@ def main() -> None:
     for way in (SHARED, BESIDE):
         numbers[f"{way} / {ONE}"] = statistics.median(a / b for a, b in zip(found[way], found[ONE], strict=True))
     precision = resolve_precision("auto", torch.device("cpu"))
-    protocol = f"{flags.network} of width {flags.width}, batch {flags.batch}, {precision}, {cores} cores"
+    name = flags.network if flags.width is None else f"{flags.network} of width {flags.width}"
+    protocol = f"{name}, batch {flags.batch}, {precision}, {cores} cores"
     print(f"{protocol}, {SIDE}x{SIDE}, {processor_name()}")
     for metric, value in numbers.items():
         print(f"{metric:<40}{value:>10.2f}" if "/s" not in metric else f"{metric:<40}{value:>10.0f}")

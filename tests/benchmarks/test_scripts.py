@@ -59,7 +59,7 @@ def test_the_time_of_a_network_is_all_accounted_for(tmp_path: Path) -> None:
 
 
 def test_cores_are_given_to_training_in_three_ways(tmp_path: Path) -> None:
-    words = ("--width", 4, "--batch", 64, "--images", 256, "--rounds", 1)
+    words = ("--network", "fast-32", "--width", 4, "--batch", 64, "--images", 256, "--rounds", 1)
     assert "side by side" in _run("processes.py", *words, "--results", tmp_path / "records.jsonl")
     found = {record.metric: record.value or 0.0 for record in read(tmp_path / "records.jsonl")}
     one = found["one process, images/s"]
