@@ -23,7 +23,7 @@ def _on(network):
 
 
 def test_every_loss_has_four_settings_on_the_narrow_network():
-    assert len(_variants("cpu")) == 28
+    assert len(_variants("cpu")) == 29
     variants = _on("narrow fast-32")
     assert len(variants) == 8
     for variant in variants.values():
@@ -102,30 +102,27 @@ def test_every_loss_is_trained_as_the_source_does():
             assert as_the_source(settings)
 
 
+SMOOTHED, GM = "softmax smoothed 0.2", "gm"
+WIDER, MORE = " of width 80", ", with more augmentation"
+
+
 @pytest.mark.parametrize(
-    ("loss", "of", "said", "epochs", "seeds", "varied", "width"),
+    ("loss", "of", "said", "epochs", "seeds", "varied", "width", "holdout"),
     [
-        ("softmax smoothed 0.2", "", " for 20 epochs", 20, (0,), (2, 0, 0), 64),
-        ("softmax smoothed 0.2", "", ", with more augmentation for 30 epochs", 30, (0, 1, 2), (4, 8, 0), 64),
-        ("softmax smoothed 0.2", "", ", with more augmentation and a plain end for 30 epochs", 30, (0,), (4, 8, 5), 64),
-        (
-            "softmax smoothed 0.2",
-            " of width 80",
-            ", with more augmentation for 20 epochs",
-            20,
-            (0, 1, 2),
-            (4, 8, 0),
-            80,
-        ),
-        ("gm", " of width 80", ", with more augmentation for 20 epochs", 20, (0, 1, 2), (4, 8, 0), 80),
+        (SMOOTHED, "", "", 20, (0,), (2, 0, 0), 64, 0.02),
+        (SMOOTHED, "", MORE, 30, (0, 1, 2), (4, 8, 0), 64, 0.02),
+        (SMOOTHED, "", f"{MORE} and a plain end", 30, (0,), (4, 8, 5), 64, 0.02),
+        (SMOOTHED, WIDER, MORE, 20, (0, 1, 2), (4, 8, 0), 80, 0.02),
+        (GM, WIDER, MORE, 20, (0, 1, 2), (4, 8, 0), 80, 0.02),
+        (SMOOTHED, WIDER, f"{MORE} on all images", 21, (0, 1, 2), (4, 8, 0), 80, 0),
     ],
 )
-def test_longer_trainings_as_the_source_does(loss, of, said, epochs, seeds, varied, width):
-    variant = _variants("cpu")[f"{loss}, fast-32{of} as its source trains it{said}"]
+def test_longer_trainings_as_the_source_does(loss, of, said, epochs, seeds, varied, width, holdout):
+    variant = _variants("cpu")[f"{loss}, fast-32{of} as its source trains it{said} for {epochs} epochs"]
     ((rate, settings),) = variant.candidates.items()
     assert (rate, variant.seeds) == ("lr=1.5", seeds)
     assert settings.head == cifar10_heads.HEADS[loss]
-    assert (settings.training.epochs, settings.data.holdout) == (epochs, 0.02)
+    assert (settings.training.epochs, settings.data.holdout) == (epochs, holdout)
     own = settings.data.augment
     assert ((own.shift, own.cutout, own.plain_epochs), settings.backbone.width) == (varied, width)
     augment = dataclasses.replace(own, shift=2, cutout=0, plain_epochs=0)
