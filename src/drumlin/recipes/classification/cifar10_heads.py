@@ -147,7 +147,9 @@ _BEST = (
     _Longer(_SMOOTHED, _PLAIN_END, rate=1.5, seeds=1, epochs=30, change=with_plain_end),
     _Longer(_SMOOTHED, _WIDE, rate=1.5, seeds=3, epochs=20, change=as_its_source_augmented, width=_WIDER),
     _Longer("gm", _WIDE, rate=1.5, seeds=3, epochs=20, change=as_its_source_augmented, width=_WIDER),
-    _Longer(_SMOOTHED, _ON_ALL, rate=1.5, seeds=3, epochs=21, change=as_its_source_augmented, width=_WIDER, holdout=0.0),
+    _Longer(
+        _SMOOTHED, _ON_ALL, rate=1.5, seeds=3, epochs=21, change=as_its_source_augmented, width=_WIDER, holdout=0.0
+    ),
     _Longer(_SMOOTHED, "", rate=0.5, seeds=1),
     _Longer("gm", "", rate=1.0, seeds=2),
     _Longer(_SMOOTHED, " at a rate of 1", rate=1.0, seeds=1),

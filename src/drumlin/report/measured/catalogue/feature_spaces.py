@@ -17,12 +17,13 @@ _SOURCE = "`fast-32`, features times 1/9, ten epochs as its source trains it"
 _LONG_SOURCE = (
     "`fast-32`, features times 1/9, 49,000 images, as its source trains it, for twenty epochs unless it says so"
 )
+_WIDE_SOURCE = "fast-32 of width 80 as its source trains it, with more augmentation"
 _LONG_SOURCE_ROWS = {
     f"{_AS_SOURCE} for 20 epochs": "",
     f"{_AS_SOURCE}, with more augmentation for 30 epochs": " with more augmentation for thirty epochs",
     f"{_AS_SOURCE}, with more augmentation and a plain end for 30 epochs": " with more augmentation and a plain end for thirty epochs",
-    "fast-32 of width 80 as its source trains it, with more augmentation for 20 epochs": " of width 80 with more augmentation",
-    "fast-32 of width 80 as its source trains it, with more augmentation on all images for 21 epochs": " of width 80 with more augmentation on all images for 21 epochs",
+    f"{_WIDE_SOURCE} for 20 epochs": " of width 80 with more augmentation",
+    f"{_WIDE_SOURCE} on all images for 21 epochs": " of width 80 with more augmentation on all 50,000 for 21 epochs",
 }
 _OF_I = "I's Table {}, of I's network and optimiser, without augmentation"
 
