@@ -27,7 +27,7 @@ from network import SIDE, loop, random_images
 
 from drumlin.model import resolve_precision
 from drumlin.results import append
-from drumlin.settings.backbones import backbone_settings
+from drumlin.settings.backbones import BackboneSettings, backbone_settings
 from drumlin.training.distributed import processes
 from drumlin.training.environment import processor_name
 
@@ -38,13 +38,17 @@ def work(flags: argparse.Namespace) -> None:
     """Train for two epochs in this process, or this one's part of them, and print the images/s of the second."""
     cpu = torch.device("cpu")
     with processes(cpu) as group, tempfile.TemporaryDirectory() as folder:
-        width = {} if flags.width is None else {"width": flags.width}
-        images, network = random_images(flags.images), backbone_settings(flags.network, **width)
+        images, network = random_images(flags.images), _network(flags)
         made = loop(network, images, resolve_precision("auto", cpu), Path(folder), batch=flags.batch, group=group)
         made._epoch(0)
         rate = made._epoch(1)["images_per_second"]
         if group.first:
             print(rate)
+
+
+def _network(flags: argparse.Namespace) -> BackboneSettings:
+    width = {} if flags.width is None else {"width": flags.width}
+    return backbone_settings(flags.network, **width)
 
 
 def rate(workers: int, threads: int, words: Sequence[str], *, shared: bool) -> float:
@@ -82,6 +86,12 @@ def main() -> None:
         work(flags)
         return
     cores = torch.get_num_threads()
+    if cores == 1:
+        parser.error("torch takes one thread here: there is nothing to share (OMP_NUM_THREADS gives it more)")
+    try:
+        _network(flags)
+    except ValueError as error:
+        parser.error(str(error))
     given = {name: getattr(flags, name) for name in ("network", "width", "batch", "images")}
     words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     found: dict[str, list[float]] = {ONE: [], SHARED: [], BESIDE: []}

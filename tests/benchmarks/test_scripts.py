@@ -1,5 +1,6 @@
 """Benchmarks run, and say what they are to say; how fast anything is no test asserts."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,14 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
-def _run(script: str, *words: object) -> str:
+def _done(script: str, *words: object, threads: int | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = os.environ | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+
+
+def _run(script: str, *words: object, threads: int | None = None) -> str:
+    done = _done(script, *words, threads=threads)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -60,9 +66,25 @@ def test_the_time_of_a_network_is_all_accounted_for(tmp_path: Path) -> None:
 
 def test_cores_are_given_to_training_in_three_ways(tmp_path: Path) -> None:
     words = ("--network", "fast-32", "--width", 4, "--batch", 64, "--images", 256, "--rounds", 1)
-    assert "side by side" in _run("processes.py", *words, "--results", tmp_path / "records.jsonl")
+    said = _run("processes.py", *words, "--results", tmp_path / "records.jsonl", threads=2)
+    assert "side by side" in said
     found = {record.metric: record.value or 0.0 for record in read(tmp_path / "records.jsonl")}
     one = found["one process, images/s"]
     assert one > 0
     for way in ("processes that share", "trainings side by side"):
         assert found[f"{way} / one process"] == pytest.approx(found[f"{way}, images/s"] / one)
+
+
+@pytest.mark.parametrize(
+    ("words", "threads", "said"),
+    [
+        (("--network", "fast-23"), 2, "unknown backbone 'fast-23': did you mean 'fast-32' or 'fast-28'?"),
+        (("--network", "resnet-20", "--width", 8), 2, "unknown setting of backbone 'resnet-20' 'width'"),
+        ((), 1, "torch takes one thread here: there is nothing to share"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_line(words, threads, said) -> None:
+    done = _done("processes.py", *words, threads=threads)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"processes.py: error: {said}" in done.stderr
+    assert "Traceback" not in done.stderr
