@@ -30,9 +30,10 @@ _TABLES: tuple[tuple[str, str, tuple[str, ...], int], ...] = (
 
 
 def measure(subject: Subject) -> Iterator[TaskResult]:
-    """Yield error, geometry, steps to converge, neighbours and clusters of a run."""
+    """Yield error, geometry, steps to converge if something was held out to tell them by, neighbours and clusters of a run."""
     yield from error_and_geometry(subject)
-    yield convergence(subject)
+    if len(subject.run.split.holdout):
+        yield convergence(subject)
     yield neighbours(subject)
     yield clusters(subject)
 
