@@ -1,5 +1,13 @@
-from drumlin.recipes.feature_space import show
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drumlin.recipes.feature_space import measure, show
 from drumlin.results import Record
+from drumlin.settings.run import RunSettings
+from drumlin.tasks.base import Subject
+from drumlin.training import Run, train
 
 
 def _record(task: str, metric: str, value: float, protocol: str, unit: str = "ratio", **others: object) -> Record:
@@ -29,3 +37,13 @@ def test_a_table_each_with_a_line_a_row_and_published_values_in_parentheses() ->
 
 def test_what_was_not_measured_has_no_table() -> None:
     assert show([_record("classification", "error", 0.1, "gm, 2-D", "fraction")]) == ""
+
+
+@pytest.mark.parametrize("holdout", [0.0, 0.2])
+def test_steps_to_converge_are_told_where_something_was_held_out(
+    small: Callable[..., RunSettings], tmp_path: Path, holdout: float
+) -> None:
+    train(small("softmax", "digits:0-2", 0, holdout, epochs=1), tmp_path)
+    found = [record.task for result in measure(Subject(Run(tmp_path))) for record in result.records]
+    always = ["classification", "geometry", "neighbours", "clusters"]
+    assert list(dict.fromkeys(found)) == (always[:2] + ["convergence"] * (holdout > 0) + always[2:])
