@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from drumlin.backbones.base import Trunk, check_size
+from drumlin.backbones.narrow import NarrowConv2d
 from drumlin.settings.backbones import Fast32Settings
 
 _SHRINKAGE = 5e-4
@@ -86,7 +87,7 @@ def _stage(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
-    layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    layer = NarrowConv2d(inputs, outputs)
     nn.init.dirac_(layer.weight[: min(inputs, outputs)])
     return layer
 
