@@ -3,7 +3,8 @@
 Each convolution alone, on random images of the shape it meets in the network, in the precision a training would have; beside them, in
 the same rounds, square matrix products. A number is the rate of a convolution by that of the products (medians over rounds); the last
 one is the share of all the convolutions' time that a layer takes. The network's first layer has no gradient of its input, nor of its
-weights if they are not learned.
+weights if they are not learned. Where `NarrowConv2d` lays images side by side for the gradient of its weights, that is measured, too,
+with the laying: it counts the same operations, zeros between images aside, and is not part of that share.
 
     python benchmarks/convolutions.py [--network fast-32] [--width 64] [--batch 512] [--rounds 7] [--results FILE]
 """
@@ -23,12 +24,14 @@ from network import SIDE, SIZE
 from torch import Tensor, nn
 
 from drumlin.backbones import create_backbone
+from drumlin.backbones.narrow import WIDEST, NarrowConv2d, gradient_of_weights
 from drumlin.model import resolve_precision
 from drumlin.results import append
 from drumlin.settings.backbones import backbone_settings
 from drumlin.training.environment import processor_name
 
 DIRECTIONS = ("forward", "gradient of the input", "gradient of the weights")
+BESIDE = "gradient of the weights, images side by side"
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,20 @@ class Layer:
         learned = self.module.weight.requires_grad
         return [DIRECTIONS[0], *([] if self.first else [DIRECTIONS[1]]), *([DIRECTIONS[2]] if learned else [])]
 
+    @property
+    def narrow(self) -> bool:
+        """Whether its images are laid side by side in training, on a processor where that pays."""
+        return isinstance(self.module, NarrowConv2d) and self.x.shape[3] <= WIDEST
+
     def run(self, direction: str) -> None:
         """Compute one direction."""
         conv = self.module
         weight = conv.weight.detach()
         if direction == "forward":
             torch.nn.functional.conv2d(self.x, weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+            return
+        if direction == BESIDE:
+            gradient_of_weights(self.g, self.x, weight)
             return
         assert isinstance(conv.padding, tuple)
         of = [direction == name for name in DIRECTIONS[1:]]
@@ -106,7 +117,7 @@ def measure(found: Sequence[Layer], kind: torch.dtype, rounds: int) -> dict[tupl
     a, b = torch.randn(SIZE, SIZE, dtype=kind), torch.randn(SIZE, SIZE, dtype=kind)
     jobs: dict[tuple[str, str], Callable[[], object]] = {("", "products"): lambda: a @ b}
     for layer in found:
-        for direction in layer.asked():
+        for direction in layer.asked() + [BESIDE] * layer.narrow:
             jobs[layer.name, direction] = lambda layer=layer, direction=direction: layer.run(direction)
     times: dict[tuple[str, str], list[float]] = {key: [] for key in jobs}
     for _ in range(rounds + 1):
@@ -117,7 +128,7 @@ def measure(found: Sequence[Layer], kind: torch.dtype, rounds: int) -> dict[tupl
     medians = {key: statistics.median(each[1:]) for key, each in times.items()}  # the first round warms up
     peak = 2 * SIZE**3 / medians.pop(("", "products"))
     operations = {layer.name: layer.operations for layer in found}
-    total = sum(medians.values())
+    total = sum(medians[layer.name, d] for layer in found for d in layer.asked())
     numbers = {(name, metric): operations[name] / seconds / peak for (name, metric), seconds in medians.items()}
     for layer in found:
         numbers[layer.name, "time"] = sum(medians[layer.name, d] for d in layer.asked()) / total

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 _ROW = 32
 """Positions of a row that AMX multiplies at once when it sums over a map: what a narrower row lacks of them is computed as zeros."""
-_WIDEST = 8
+WIDEST = 8
 """Widest maps that are laid side by side; of wider ones two fit into a row, and copying them costs what the product saves."""
 
 
@@ -49,7 +49,7 @@ class NarrowConv2d(nn.Conv2d):
             and torch.get_autocast_dtype("cpu") == torch.bfloat16
             and torch.is_grad_enabled()
             and self.weight.requires_grad
-            and x.shape[3] <= _WIDEST
+            and x.shape[3] <= WIDEST
             and torch.cpu._is_amx_tile_supported()
         )
 
@@ -71,20 +71,28 @@ class SideBySide(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return the gradients of both, themselves differentiable."""
         x, weight = ctx.saved_tensors
-        of_x = of_weight = None
-        if ctx.needs_input_grad[0]:
-            of_x = _gradients(g, x, weight)[0]
-        if ctx.needs_input_grad[1]:
-            of_weight = _gradients(side_by_side(g), side_by_side(x), weight, of_weight=True)[1]
-        return of_x, of_weight
+        of_x = _gradients(g, x, weight, (True, False))[0] if ctx.needs_input_grad[0] else None
+        return of_x, gradient_of_weights(g, x, weight) if ctx.needs_input_grad[1] else None
 
 
-def _gradients(g: Tensor, x: Tensor, weight: Tensor, *, of_weight: bool = False) -> tuple[Tensor | None, Tensor | None]:
-    """Return the gradient of one of the two, and None for the other."""
-    found = torch.ops.aten.convolution_backward(
-        g, x, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, [not of_weight, of_weight, False]
+def gradient_of_weights(
+    g: Float[Tensor, "n d h w"], x: Float[Tensor, "n c h w"], weight: Float[Tensor, "d c 3 3"]
+) -> Float[Tensor, "d c 3 3"]:
+    """Return the gradient of a 3x3 convolution's weights, of the gradient `g` of its maps and of its input, by images side by side.
+
+    Only the shape and the memory format of `weight` matter.
+    """
+    found = _gradients(side_by_side(g), side_by_side(x), weight, (False, True))[1]
+    assert found is not None
+    return found
+
+
+def _gradients(g: Tensor, x: Tensor, weight: Tensor, asked: tuple[bool, bool]) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients of input and weights, as far as they are asked for."""
+    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+        g, x, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, (*asked, False)
     )
-    return found[0], found[1]
+    return of_x, of_weight
 
 
 def side_by_side(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "m c h v"]:
