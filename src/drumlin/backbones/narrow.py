@@ -10,22 +10,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _ROW = 32
-"""Positions of a row that AMX multiplies at once when it sums over a map: what a narrower row lacks of them is computed as zeros."""
+"""Positions of a row that a tile of AMX holds in bfloat16: 64 bytes."""
 WIDEST = 8
-"""Widest maps that are laid side by side; of wider ones two fit into a row, and copying them costs what the product saves."""
+"""Widest maps that are laid side by side. Of maps of 15 pixels two fit, and copying them costs what the product saves."""
 
 
 class NarrowConv2d(nn.Conv2d):
     """A 3x3 convolution that keeps the size of maps, made for narrow ones: the same as `torch.nn.Conv2d`, but sooner trained.
 
-    On processors with AMX the gradient of the weights in bfloat16 takes as long for a row of 7 pixels as for one of 31: the processor
-    sums over 32 positions of a row at once, however few there are. So several images are laid side by side, with a column of zeros
-    between two, which is their padding, and the gradient is that of a convolution over these: the same sum, in another order. Forward,
-    elsewhere, and on maps wider than 8 pixels nothing is otherwise than in `torch.nn.Conv2d`.
+    The gradient of the weights is a sum over all positions of all maps. On processors with AMX, in bfloat16, oneDNN sums row by row:
+    it loads what it has, adds up to 32 positions at once, and stores it again, also where a row has 7 or 3. So several images are laid
+    side by side, with a column of zeros between two, which is their padding, and the gradient is that of a convolution over these: the
+    same sum, in another order. Forward, elsewhere, and on maps wider than 8 pixels nothing is otherwise than in `torch.nn.Conv2d`.
 
     Args:
         inputs: channels.
         outputs: channels.
+
+    Source: oneDNN, src/cpu/x64/jit_avx512_core_amx_conv_kernel.cpp, `compute_ic_loop` of the kernel for weights, which shows why.
 
     >>> NarrowConv2d(8, 16)(torch.zeros(2, 8, 7, 7)).shape
     torch.Size([2, 16, 7, 7])
