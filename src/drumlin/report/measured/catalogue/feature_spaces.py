@@ -23,7 +23,7 @@ _LONG_SOURCE_ROWS = {
     f"{_AS_SOURCE}, with more augmentation for 30 epochs": " with more augmentation for thirty epochs",
     f"{_AS_SOURCE}, with more augmentation and a plain end for 30 epochs": " with more augmentation and a plain end for thirty epochs",
     f"{_WIDE_SOURCE} for 20 epochs": " of width 80 with more augmentation",
-    f"{_WIDE_SOURCE} on all images for 21 epochs": " of width 80 with more augmentation on all 50,000 for 21 epochs",
+    f"{_WIDE_SOURCE} on all images for 21 epochs": " of width 80 with more augmentation on all images for 21 epochs",
 }
 _OF_I = "I's Table {}, of I's network and optimiser, without augmentation"
 
