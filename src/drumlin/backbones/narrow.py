@@ -12,7 +12,8 @@ from torch.nn import functional as F
 _ROW = 32
 """Positions of a row that a tile of AMX holds in bfloat16: 64 bytes."""
 WIDEST = 8
-"""Widest maps that are laid side by side. Of maps of 15 pixels two fit, and copying them costs what the product saves."""
+"""Widest maps that are laid side by side: those of 8 pixels (three fit) gain half again, those of 10 now and then, and of those of 15
+copying costs what the product saves (256 channels and fewer, two cores)."""
 
 
 class NarrowConv2d(nn.Conv2d):
