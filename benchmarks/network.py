@@ -51,9 +51,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
 fits none is "everything else": augmentation, copies, the head."""
 
 
-def random_images(n: int) -> Images:
+def random_images(n: int, side: int = SIDE) -> Images:
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (n, 3, SIDE, SIDE), generator=generator, dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (n, 3, side, side), generator=generator, dtype=torch.uint8)
     labels = torch.randint(0, 10, (n,), generator=generator)
     return Images(pixels=pixels, labels=labels, class_names=tuple("0123456789"), name="random", split="train")
 
@@ -79,7 +79,8 @@ def loop(
         data=DataSettings(name="random", augment=augment), head=head, backbone=backbone, training=training
     )
     torch.manual_seed(0)
-    inputs = InputSpec(channels=3, size=(SIDE, SIDE), mean=(0.5,) * 3, std=(0.25,) * 3)
+    size = (images.pixels.shape[2], images.pixels.shape[3])
+    inputs = InputSpec(channels=3, size=size, mean=(0.5,) * 3, std=(0.25,) * 3)
     model = Classifier.create(backbone, head, images.class_names, inputs, precision=precision)
     follower = Follower(model, images, images.subset(slice(0, 0)))
     return _Loop(settings, folder, model, images, images, follower, group or Processes(), Silent())

@@ -4,6 +4,7 @@ from torch import nn
 
 from drumlin.backbones import create_backbone
 from drumlin.backbones.face27 import Face27, PReLUBlock
+from drumlin.backbones.narrow import NarrowConv2d
 from drumlin.settings.backbones import Face27Settings, backbone_settings
 
 
@@ -15,10 +16,16 @@ def trunk():
 
 def test_27_convolutions_each_with_prelu(trunk):
     layers = [module for module in trunk.modules() if isinstance(module, nn.Conv2d | nn.PReLU)]
-    assert [type(layer) for layer in layers] == [nn.Conv2d, nn.PReLU] * 27
+    assert [isinstance(layer, nn.PReLU) for layer in layers] == [False, True] * 27
     filters = [layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d)]
     assert filters == [32] + [64] * 3 + [128] * 5 + [256] * 11 + [512] * 7
     assert [layer.num_parameters for layer in layers if isinstance(layer, nn.PReLU)] == filters
+
+
+def test_convolutions_of_blocks_are_those_for_narrow_maps_and_the_others_are_torchs(trunk):
+    kinds = [(type(layer), layer.padding) for layer in trunk.modules() if isinstance(layer, nn.Conv2d)]
+    assert kinds.count((NarrowConv2d, (1, 1))) == 2 * (1 + 2 + 5 + 3)
+    assert kinds.count((nn.Conv2d, (0, 0))) == 5
 
 
 def test_parameters_by_hand(trunk):

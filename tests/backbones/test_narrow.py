@@ -91,6 +91,8 @@ def test_it_is_taken_in_bfloat16_on_narrow_maps_alone(amx, monkeypatch):
         layer.weight.requires_grad_(False)
         assert not _taken(layer, x.clone().requires_grad_()), "nobody asks for the weights'"
         layer.weight.requires_grad_(True)
+        assert not _taken(layer.eval(), x.clone().requires_grad_()), "an attack on images"
+        layer.train()
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
         assert not _taken(layer, x), "another processor"
     with torch.autocast("cpu", torch.float16):

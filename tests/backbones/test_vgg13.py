@@ -2,6 +2,7 @@ import torch
 from torch import nn
 
 from drumlin.backbones import create_backbone
+from drumlin.backbones.narrow import NarrowConv2d
 from drumlin.backbones.vgg13 import VGG13
 from drumlin.settings.backbones import VGG13Settings, backbone_settings
 
@@ -11,6 +12,12 @@ def test_filters_are_those_of_the_authors_code():
     filters = [module.out_channels for module in trunk.modules() if isinstance(module, nn.Conv2d)]
     assert filters == [96] * 5 + [192] * 4 + [384] * 4
     assert {module.kernel_size for module in trunk.modules() if isinstance(module, nn.Conv2d)} == {(3, 3)}
+
+
+def test_the_last_four_are_those_for_narrow_maps():
+    trunk = VGG13(VGG13Settings(), channels=3, size=(32, 32))
+    kinds = [type(module) for module in trunk.modules() if isinstance(module, nn.Conv2d)]
+    assert kinds == [nn.Conv2d] * 9 + [NarrowConv2d] * 4
 
 
 def test_parameters_by_hand():

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from drumlin.model import resolve_precision
 from drumlin.results import read
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,35 @@ def test_the_time_of_a_network_is_all_accounted_for(tmp_path: Path) -> None:
     assert sum(found[name] for name in parts) == pytest.approx(1)
     assert found["convolutions"] > 0.1
     assert found["batch normalisation"] > 0
+
+
+AMX = torch.cpu._is_amx_tile_supported() and resolve_precision("auto", torch.device("cpu")) == "bfloat16"
+
+
+@pytest.mark.skipif(not AMX, reason="images are laid side by side on processors with AMX")
+def test_a_training_is_measured_with_images_side_by_side_and_without(tmp_path: Path) -> None:
+    words = ("--network", "face-27", "--side", 40, "--batch", 16, "--images", 64, "--rounds", 1)
+    assert "side by side / each by itself" in _run("narrow.py", *words, "--results", tmp_path / "records.jsonl")
+    records = read(tmp_path / "records.jsonl")
+    assert {record.protocol for record in records} == {"face-27, 40x40, batch 16, bfloat16"}
+    found = {record.metric: record.value or 0.0 for record in records}
+    one, other = found["side by side, images/s"], found["each by itself, images/s"]
+    assert found["side by side / each by itself"] == pytest.approx(one / other)
+    assert min(one, other) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--network", "cvpr-6"), "cvpr-6 has no convolution that lays images side by side"),
+        (("--network", "face-27"), "backbone 'face-27' takes images of at least 33x33 pixels, not 32x32"),
+    ],
+)
+def test_a_network_without_narrow_maps_is_refused_in_a_line(words, said) -> None:
+    done = _done("narrow.py", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"narrow.py: error: {said if AMX else 'this processor lays no images side by side'}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_cores_are_given_to_training_in_three_ways(tmp_path: Path) -> None:

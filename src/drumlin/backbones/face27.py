@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from drumlin.backbones.base import Trunk, check_size
+from drumlin.backbones.narrow import NarrowConv2d
 from drumlin.settings.backbones import Face27Settings
 
 _SLOPE = 0.25
@@ -61,7 +62,7 @@ class PReLUBlock(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(2):
-            convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+            convolution = NarrowConv2d(channels, channels)
             nn.init.normal_(convolution.weight, std=0.01)
             layers += [convolution, nn.PReLU(channels, init=_SLOPE)]
         self.residual = nn.Sequential(*layers)

@@ -24,6 +24,9 @@ class NarrowConv2d(nn.Conv2d):
     side by side, with a column of zeros between two, which is their padding, and the gradient is that of a convolution over these: the
     same sum, in another order. Forward, elsewhere, and on maps wider than 8 pixels nothing is otherwise than in `torch.nn.Conv2d`.
 
+    Nor is it in evaluation mode, where gradients are those of images (attacks): torch then leaves out those of weights that nobody
+    asks for, which a function of our own cannot know.
+
     Args:
         inputs: channels.
         outputs: channels.
@@ -51,6 +54,7 @@ class NarrowConv2d(nn.Conv2d):
             and torch.is_autocast_enabled("cpu")
             and torch.get_autocast_dtype("cpu") == torch.bfloat16
             and torch.is_grad_enabled()
+            and self.training
             and self.weight.requires_grad
             and x.shape[3] <= WIDEST
             and torch.cpu._is_amx_tile_supported()

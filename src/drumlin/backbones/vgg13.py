@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from drumlin.backbones.base import Trunk, check_size, initialise
 from drumlin.backbones.layers import convolution
+from drumlin.backbones.narrow import NarrowConv2d
 from drumlin.settings.backbones import VGG13Settings
 
 
@@ -43,7 +44,7 @@ class VGG13(Trunk):
         w = settings.width
         self.stage1 = nn.Sequential(*convolution(channels, w), *_four(w, w), nn.MaxPool2d(2))
         self.stage2 = nn.Sequential(*_four(w, 2 * w), nn.MaxPool2d(2))
-        self.stage3 = nn.Sequential(*_four(2 * w, 4 * w))
+        self.stage3 = nn.Sequential(*_four_narrow(2 * w, 4 * w))
         self.out_features = 4 * w
         initialise(self)
 
@@ -56,3 +57,10 @@ class VGG13(Trunk):
 def _four(inputs: int, outputs: int) -> list[nn.Module]:
     rest = [layer for _ in range(3) for layer in convolution(outputs, outputs)]
     return [*convolution(inputs, outputs), *rest]
+
+
+def _four_narrow(inputs: int, outputs: int) -> list[nn.Module]:
+    """Return the same layers for maps of 8x8, which are sooner trained with images side by side."""
+    pairs = [(inputs, outputs), *[(outputs, outputs)] * 3]
+    each = ([NarrowConv2d(a, b), nn.BatchNorm2d(b), nn.ReLU(inplace=True)] for a, b in pairs)
+    return [layer for layers in each for layer in layers]

@@ -101,6 +101,13 @@ TABLES: dict[str, Table] = {
         ("metric",),
         digits=0,
     ),
+    "costs-narrow": Table(
+        "benchmarks",
+        "Training a network with images laid side by side for the gradient of the weights over narrow maps, and without",
+        of_task("narrow"),
+        ("protocol",),
+        ("metric",),
+    ),
     "costs-processes": Table(
         "benchmarks",
         "The cores of a processor given to one process, to several that share a training, or to one training each",
