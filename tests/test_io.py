@@ -102,3 +102,13 @@ def test_long_lists_are_not_printed() -> None:
     text = str(_io.unknown("model", "m7x", [f"m{i}" for i in range(41)]))
     assert "(known" not in text
     assert "'m7'" in text
+
+
+@pytest.mark.parametrize("torn", [b'{"epoch": 3, "lo', b"\xff"])
+def test_a_line_that_is_cut_off_is_named_by_its_number(tmp_path, torn):
+    path = tmp_path / "training.jsonl"
+    path.write_bytes(b'{"epoch": 1}\n\n{"epoch": 2}\n')
+    assert _io.read_json_lines(path) == [{"epoch": 1}, {"epoch": 2}]
+    path.write_bytes(path.read_bytes() + torn)
+    with pytest.raises(ValueError, match=r"training\.jsonl:4: not JSON .* damaged there"):
+        _io.read_json_lines(path)

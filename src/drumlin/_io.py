@@ -118,6 +118,22 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"{path}: not valid JSON ({error}); the file is damaged or not one of drumlin's") from None
 
 
+def read_json_lines(path: str | os.PathLike[str]) -> list[Any]:
+    """Read a file of one JSON value a line; empty lines are left out.
+
+    Raises:
+        ValueError: a line is not JSON; the message has the file and the line's number.
+        FileNotFoundError: there is no such file.
+    """
+    values = []
+    for number, line in enumerate(Path(path).read_bytes().split(b"\n"), 1):
+        try:
+            values += [json.loads(line)] if line.strip() else []
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}:{number}: not JSON ({error}); the file is damaged there") from None
+    return values
+
+
 def hash_bytes(*parts: bytes) -> str:
     """SHA-256 of `parts`, in order, each with its length; hexadecimal.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import warnings
 from collections.abc import Mapping
@@ -110,10 +109,7 @@ def _records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
 def _epochs(path: Path) -> tuple[dict[str, Any], ...]:
     if not path.is_file():
         return ()
-    try:
-        epochs = tuple(json.loads(line) for line in path.read_text().splitlines() if line.strip())
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON ({error}); the file is damaged") from None
+    epochs = tuple(_io.read_json_lines(path))
     if not all(isinstance(epoch, dict) and "epoch" in epoch for epoch in epochs):
         raise ValueError(f"{path}: every line must be an object that says its epoch; the file is damaged")
     return epochs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,8 +140,8 @@ class Run:
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """What `training.jsonl` says of each epoch."""
-        return [json.loads(line) for line in (self.folder / "training.jsonl").read_text().splitlines()]
+        """What `training.jsonl` says of each epoch; a damaged one is a ValueError with the line's number."""
+        return _io.read_json_lines(self.folder / "training.jsonl")
 
     @property
     def features(self) -> Path:
